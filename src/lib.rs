@@ -1,0 +1,1 @@
+//! Holdline: the WebSocket tier of an HTTP application.
