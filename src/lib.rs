@@ -1,1 +1,5 @@
 //! Holdline: the WebSocket tier of an HTTP application.
+
+pub mod disconnect;
+pub mod frame;
+pub mod message;
