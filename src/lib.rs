@@ -1,5 +1,6 @@
 //! Holdline: the WebSocket tier of an HTTP application.
 
+pub mod config;
 pub mod disconnect;
 pub mod frame;
 pub mod message;
