@@ -4,3 +4,5 @@ pub mod config;
 pub mod disconnect;
 pub mod frame;
 pub mod message;
+pub mod outbox;
+pub mod socket;

@@ -1,0 +1,76 @@
+//! What all outboxes of one hub shard hold together, a shared frame counted once.
+//! Leaves to `hub.rs`: who has to go when it is too much.
+
+use std::{cell::Cell, rc::Rc};
+
+use bytes::Bytes;
+
+/// The bytes that queued frames of one shard occupy, against the shard's part of
+/// `limits.outbox_bytes_total`.
+#[derive(Debug)]
+pub struct Budget {
+    used: Cell<usize>,
+    max: usize,
+}
+
+impl Budget {
+    /// A budget of `max` bytes.
+    pub fn new(max: usize) -> Rc<Self> {
+        Rc::new(Self { used: Cell::new(0), max })
+    }
+
+    /// Bytes held now by frames that somebody still queues.
+    pub fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Whether the shard holds more than it may.
+    pub fn is_exceeded(&self) -> bool {
+        self.used.get() > self.max
+    }
+}
+
+/// An encoded frame that is charged to a budget once, however many outboxes queue it.
+#[derive(Debug)]
+pub struct Charged {
+    bytes: Bytes,
+    budget: Rc<Budget>,
+}
+
+impl Charged {
+    /// Charges `bytes` until the last clone of the result is gone.
+    pub fn new(bytes: Bytes, budget: &Rc<Budget>) -> Rc<Self> {
+        budget.used.set(budget.used.get() + bytes.len());
+        Rc::new(Self { bytes, budget: Rc::clone(budget) })
+    }
+
+    /// The encoded frame.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        self.budget.used.set(self.budget.used.get() - self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_shared_by_many_is_charged_once_and_given_back_with_the_last() {
+        let budget = Budget::new(10);
+        let frame = Charged::new(Bytes::from_static(b"12345678"), &budget);
+        let copies = vec![Rc::clone(&frame); 1000];
+        assert_eq!((budget.used(), budget.is_exceeded()), (8, false));
+        let other = Charged::new(Bytes::from_static(b"123"), &budget);
+        assert!(budget.is_exceeded());
+        drop((frame, other));
+        assert_eq!(budget.used(), 8);
+        drop(copies);
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,264 @@
+//! The accepted stream: its write deadline, its kill switch, its read pause, the deadline for
+//! what is never upgraded, and how it ended.
+//! Leaves to actix-http: every byte of HTTP; to `connection.rs`: when to kill or pause.
+//!
+//! Ending a task does not end its socket: actix keeps a stuck connection for as long as its
+//! write buffer is stuck. So the stream itself carries the deadlines.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use actix_rt::net::{ActixStream, Ready, TcpStream};
+use actix_rt::time::{Sleep, sleep};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What the kernel may hold for one peer that does not read, in bytes: asked of `SO_SNDBUF`,
+/// which Linux doubles. The default would let a deaf peer hold about 4 MB.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How long actix's own answer (408) to a slow first request may take before the stream is cut.
+const ANSWER_GRACE: Duration = Duration::from_millis(500);
+
+/// The deadlines of an accepted stream.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// A write that makes no progress for this long ends the stream (`limits.write_timeout`).
+    pub write_timeout: Duration,
+    /// A request that was begun must be answered or upgraded within this time
+    /// (`server.handshake_timeout`); holds for every request of a connection, not only the first.
+    pub handshake_timeout: Duration,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketEnd {
+    /// The peer sent FIN.
+    Fin,
+    /// The peer sent RST, or the network reported the peer unreachable.
+    Reset,
+    /// No byte was accepted, or acknowledged, for `limits.write_timeout`.
+    WriteTimeout,
+    /// A begun request was not completed within `server.handshake_timeout`.
+    HandshakeTimeout,
+    /// [`SocketControl::kill`] was called.
+    Killed,
+}
+
+/// The connection task's hand on its stream. Single-threaded; clones steer the same stream.
+#[derive(Clone, Default)]
+pub struct SocketControl(Rc<Switches>);
+
+#[derive(Default)]
+struct Switches {
+    killed: Cell<bool>,
+    paused: Cell<bool>,
+    upgraded: Cell<bool>,
+    end: Cell<Option<SocketEnd>>,
+    /// The dispatcher's waker: a switch that nobody looks at changes nothing.
+    waker: RefCell<Option<Waker>>,
+}
+
+impl SocketControl {
+    /// Ends the stream at once with RST, whatever is still queued or unread.
+    pub fn kill(&self) {
+        self.0.killed.set(true);
+        self.wake();
+    }
+
+    /// Stops reading: the kernel's window fills up and the peer has to wait.
+    pub fn pause_reading(&self) {
+        self.0.paused.set(true);
+    }
+
+    /// Reads on after [`pause_reading`](Self::pause_reading).
+    pub fn resume_reading(&self) {
+        if self.0.paused.replace(false) {
+            self.wake();
+        }
+    }
+
+    /// The stream now carries WebSocket frames; the handshake's deadline is lifted.
+    pub fn set_upgraded(&self) {
+        self.0.upgraded.set(true);
+    }
+
+    /// How the stream ended, as far as it has.
+    pub fn end(&self) -> Option<SocketEnd> {
+        self.0.end.get()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.0.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn remember(&self, waker: &Waker) {
+        let mut slot = self.0.waker.borrow_mut();
+        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *slot = Some(waker.clone());
+        }
+    }
+
+    /// The first end is the cause; what follows from it does not replace it.
+    fn ended(&self, end: SocketEnd) {
+        if self.0.end.get().is_none() {
+            self.0.end.set(Some(end));
+        }
+    }
+}
+
+/// An accepted TCP stream with deadlines, for actix-http's dispatcher.
+pub struct Socket {
+    io: TcpStream,
+    control: SocketControl,
+    limits: SocketLimits,
+    /// Runs while a write makes no progress; `None` costs an idle connection nothing.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Runs from the first byte of a request until its answer or the upgrade.
+    request_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Socket {
+    /// Takes an accepted stream and sets its options: no delay, a bounded send buffer and
+    /// `TCP_USER_TIMEOUT` (tcp(7)) as a second net below the write deadline.
+    ///
+    /// # Errors
+    /// The kernel's, when the peer is gone already.
+    pub fn accept(io: TcpStream, limits: SocketLimits) -> io::Result<Self> {
+        let socket = SockRef::from(&io);
+        socket.set_tcp_nodelay(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(Some(limits.write_timeout))?;
+        let control = SocketControl::default();
+        Ok(Self { io, control, limits, write_deadline: None, request_deadline: None })
+    }
+
+    /// The handle by which a connection steers this stream.
+    pub fn control(&self) -> SocketControl {
+        self.control.clone()
+    }
+
+    /// Reset instead of FIN: a peer that does not read would keep a FIN waiting for ever.
+    fn cut(&self, end: SocketEnd) -> io::Error {
+        self.control.ended(end);
+        let _ = self.io.set_zero_linger();
+        let kind = match end {
+            SocketEnd::Killed => io::ErrorKind::ConnectionAborted,
+            _ => io::ErrorKind::TimedOut,
+        };
+        kind.into()
+    }
+
+    fn poll_request_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.control.0.upgraded.get() {
+            self.request_deadline = None;
+        }
+        let Some(deadline) = &mut self.request_deadline else { return Poll::Pending };
+        deadline.as_mut().poll(cx).map(|()| self.cut(SocketEnd::HandshakeTimeout))
+    }
+
+    fn failed(&self, error: &io::Error) {
+        self.control.ended(match error.kind() {
+            io::ErrorKind::TimedOut => SocketEnd::WriteTimeout,
+            _ => SocketEnd::Reset,
+        });
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.control.remember(cx.waker());
+        if this.control.0.killed.get() {
+            return Poll::Ready(Err(this.cut(SocketEnd::Killed)));
+        }
+        if let Poll::Ready(error) = this.poll_request_deadline(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if this.control.0.paused.get() {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let result = Pin::new(&mut this.io).poll_read(cx, buf);
+        match &result {
+            Poll::Ready(Ok(())) if buf.filled().len() == before => {
+                this.control.ended(SocketEnd::Fin);
+            }
+            Poll::Ready(Ok(())) => {
+                if !this.control.0.upgraded.get() && this.request_deadline.is_none() {
+                    let deadline = sleep(this.limits.handshake_timeout + ANSWER_GRACE);
+                    this.request_deadline = Some(Box::pin(deadline));
+                    // Polled once so that the timer knows whom to wake.
+                    let _ = this.poll_request_deadline(cx);
+                }
+            }
+            Poll::Ready(Err(error)) => this.failed(error),
+            Poll::Pending => {}
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        this.control.remember(cx.waker());
+        if this.control.0.killed.get() {
+            return Poll::Ready(Err(this.cut(SocketEnd::Killed)));
+        }
+        match Pin::new(&mut this.io).poll_write(cx, bytes) {
+            Poll::Ready(result) => {
+                this.write_deadline = None;
+                this.request_deadline = None;
+                if let Err(error) = &result {
+                    this.failed(error);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                let timeout = this.limits.write_timeout;
+                let deadline = this.write_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+                match deadline.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(Err(this.cut(SocketEnd::WriteTimeout))),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl ActixStream for Socket {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(&self.io, cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(&self.io, cx)
+    }
+}
