@@ -211,8 +211,14 @@ impl Outbox {
         let lanes = self.lanes.borrow();
         let data = lanes.data.front().map(|(_, since)| *since);
         let control = lanes.control.front().map(|(_, since)| *since);
-        let close = lanes.close.as_ref().map(|(_, since)| self.cleared_oldest.get().unwrap_or(*since));
+        let close =
+            lanes.close.as_ref().map(|(_, since)| self.cleared_oldest.get().unwrap_or(*since));
         data.into_iter().chain(control).chain(close).min()
+    }
+
+    /// Since when the peer's oldest data frame is queued: how far the peer is behind.
+    pub fn behind(&self) -> Option<Instant> {
+        self.lanes.borrow().data.front().map(|(_, since)| *since)
     }
 
     /// Bytes of queued data frames.

@@ -1,7 +1,13 @@
 //! What all outboxes of one hub shard hold together, a shared frame counted once.
 //! Leaves to `hub.rs`: who has to go when it is too much.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
 
@@ -9,24 +15,26 @@ use bytes::Bytes;
 /// `limits.outbox_bytes_total`.
 #[derive(Debug)]
 pub struct Budget {
-    used: Cell<usize>,
+    /// Written by the shard's own thread only, read by whoever renders metrics: loads and
+    /// stores suffice, and cost what a plain integer costs.
+    used: Arc<AtomicUsize>,
     max: usize,
 }
 
 impl Budget {
-    /// A budget of `max` bytes.
-    pub fn new(max: usize) -> Rc<Self> {
-        Rc::new(Self { used: Cell::new(0), max })
+    /// A budget of `max` bytes whose use can be read elsewhere through `used`.
+    pub fn new(max: usize, used: Arc<AtomicUsize>) -> Rc<Self> {
+        Rc::new(Self { used, max })
     }
 
     /// Bytes held now by frames that somebody still queues.
     pub fn used(&self) -> usize {
-        self.used.get()
+        self.used.load(Relaxed)
     }
 
     /// Whether the shard holds more than it may.
     pub fn is_exceeded(&self) -> bool {
-        self.used.get() > self.max
+        self.used() > self.max
     }
 }
 
@@ -40,7 +48,7 @@ pub struct Charged {
 impl Charged {
     /// Charges `bytes` until the last clone of the result is gone.
     pub fn new(bytes: Bytes, budget: &Rc<Budget>) -> Rc<Self> {
-        budget.used.set(budget.used.get() + bytes.len());
+        budget.used.store(budget.used() + bytes.len(), Relaxed);
         Rc::new(Self { bytes, budget: Rc::clone(budget) })
     }
 
@@ -52,7 +60,8 @@ impl Charged {
 
 impl Drop for Charged {
     fn drop(&mut self) {
-        self.budget.used.set(self.budget.used.get() - self.bytes.len());
+        let used = self.budget.used() - self.bytes.len();
+        self.budget.used.store(used, Relaxed);
     }
 }
 
@@ -62,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_frame_shared_by_many_is_charged_once_and_given_back_with_the_last() {
-        let budget = Budget::new(10);
+        let budget = Budget::new(10, Arc::default());
         let frame = Charged::new(Bytes::from_static(b"12345678"), &budget);
         let copies = vec![Rc::clone(&frame); 1000];
         assert_eq!((budget.used(), budget.is_exceeded()), (8, false));

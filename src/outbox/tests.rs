@@ -22,7 +22,7 @@ impl Line {
     fn new() -> Self {
         let outbox = Outbox::new(LIMITS);
         let body = Some(OutboxBody::new(Rc::clone(&outbox), actix_web::body::BoxBody::new(())));
-        Self { outbox, body, budget: Budget::new(1000), now: Instant::now() }
+        Self { outbox, body, budget: Budget::new(1000, Default::default()), now: Instant::now() }
     }
 
     fn push(&self, bytes: &'static [u8]) -> bool {

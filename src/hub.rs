@@ -1,0 +1,241 @@
+//! Who is here: the node's connections and rooms, across all workers.
+//! Leaves to `hub/shard.rs`: one worker's part; to `outbox.rs`: what a peer is owed.
+//!
+//! A shard lives on its worker's thread and needs no lock. Threads share only what this file
+//! holds: how many connections there are, which shards have members of which room, and each
+//! shard's mailbox. A publication is encoded once and posted once to every other shard that
+//! has members.
+
+mod admission;
+mod mailbox;
+mod shard;
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use self::{
+    admission::Admission,
+    mailbox::{Mail, Mailbox},
+};
+pub use self::{
+    admission::Refused,
+    shard::{Seat, Shard},
+};
+use crate::{
+    config::Config,
+    disconnect::Disconnect,
+    message::{ConnectionId, Room},
+    outbox::OutboxLimits,
+};
+
+/// The most shards a hub has: a room knows its shards by the bits of one word.
+pub const SHARDS_MAX: usize = 64;
+
+/// The node-wide part of the hub; share it with [`Arc`].
+#[derive(Debug)]
+pub struct Hub {
+    /// Random, so that two nodes, or two lives of one node, name connections differently.
+    node: u32,
+    limits: HubLimits,
+    admission: Admission,
+    draining: AtomicBool,
+    rooms: Mutex<HashMap<Room, Arc<Presence>>>,
+    shards: RwLock<Vec<Option<Arc<ShardLink>>>>,
+}
+
+/// What bounds a hub, from `limits.*` and `server.*`.
+#[derive(Clone, Copy, Debug)]
+struct HubLimits {
+    rooms_max: usize,
+    mailbox_bytes_max: usize,
+    outbox: OutboxLimits,
+    /// Each shard's part of `limits.outbox_bytes_total`.
+    outbox_bytes_per_shard: usize,
+}
+
+/// Which shards have members of a room, one bit each. Changes under the lock of `rooms`.
+#[derive(Debug, Default)]
+struct Presence(AtomicU64);
+
+/// What other threads hold of a shard.
+#[derive(Debug)]
+struct ShardLink {
+    mailbox: Mailbox,
+    outbox_bytes: Arc<AtomicUsize>,
+}
+
+/// A publication found another worker's mailbox full (`limits.mailbox_bytes_max`) and went
+/// nowhere; try again a little later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a worker's queue of publications is full (limits.mailbox_bytes_max)")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+impl Hub {
+    /// An empty hub with the bounds of `config`.
+    pub fn new(config: &Config) -> Arc<Self> {
+        let limits = &config.limits;
+        Arc::new(Self {
+            node: fastrand::u32(..),
+            limits: HubLimits {
+                rooms_max: limits.rooms_max,
+                mailbox_bytes_max: limits.mailbox_bytes_max,
+                outbox: OutboxLimits {
+                    bytes_max: limits.outbox_bytes_max,
+                    frames_max: limits.outbox_frames_max,
+                    control_frames_max: limits.control_frames_max,
+                },
+                outbox_bytes_per_shard: limits.outbox_bytes_total / config.server.workers.max(1),
+            },
+            admission: Admission::new(config.server.connections_max, limits.connections_per_ip_max),
+            draining: AtomicBool::new(false),
+            rooms: Mutex::default(),
+            shards: RwLock::default(),
+        })
+    }
+
+    /// Connections now, on all shards.
+    pub fn connections(&self) -> usize {
+        self.admission.count()
+    }
+
+    /// Rooms that have at least one member.
+    pub fn rooms(&self) -> usize {
+        self.lock_rooms().len()
+    }
+
+    /// Bytes queued in all outboxes; a frame that many outboxes share counts once per shard.
+    pub fn outbox_bytes(&self) -> usize {
+        self.links().map(|(_, link)| link.outbox_bytes.load(SeqCst)).sum()
+    }
+
+    /// Queues an encoded frame for every member of `room`, from any thread. All or nothing.
+    ///
+    /// # Errors
+    /// [`Busy`] when a worker's mailbox has no room for it.
+    pub fn publish(&self, room: &Room, frame: &Bytes) -> Result<(), Busy> {
+        let presence = self.lock_rooms().get(room).cloned();
+        match presence {
+            Some(presence) => self.post_publication(room, frame, presence.0.load(SeqCst)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends one connection, wherever it is; an unknown id is no error, it has ended already.
+    pub fn end(&self, id: ConnectionId, why: Disconnect) {
+        if let Some((_, link)) = self.links().find(|(index, _)| *index == id.shard()) {
+            link.mailbox.post(Mail::End { id, why });
+        }
+    }
+
+    /// Whether the node takes no more connections.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(SeqCst)
+    }
+
+    /// From now on nobody comes in.
+    pub fn refuse_new(&self) {
+        self.draining.store(true, SeqCst);
+    }
+
+    /// Refuses newcomers and ends everybody as [`Disconnect::Drain`], spread over `window`.
+    ///
+    /// Nobody is forgotten: a join and this letter are carried out by the same thread, each in
+    /// one turn, and a join that comes after [`refuse_new`](Self::refuse_new) is refused.
+    pub fn drain(&self, window: Duration) {
+        self.refuse_new();
+        for (_, link) in self.links() {
+            link.mailbox.post(Mail::Drain { window });
+        }
+    }
+
+    fn enter(&self, address: IpAddr) -> Result<(), Refused> {
+        if self.is_draining() { Err(Refused::Draining) } else { self.admission.enter(address) }
+    }
+
+    /// The first member of `room` on a shard has come.
+    fn appear(&self, room: &Room, shard: usize) -> Result<Arc<Presence>, Refused> {
+        let mut rooms = self.lock_rooms();
+        if !rooms.contains_key(room) && rooms.len() >= self.limits.rooms_max {
+            return Err(Refused::RoomsFull);
+        }
+        let presence = rooms.entry(room.clone()).or_default();
+        presence.0.fetch_or(1 << shard, SeqCst);
+        Ok(Arc::clone(presence))
+    }
+
+    /// The last member of `room` on a shard has left.
+    fn vanish(&self, room: &Room, shard: usize) {
+        let mut rooms = self.lock_rooms();
+        let Some(presence) = rooms.get(room) else { return };
+        let others = presence.0.fetch_and(!(1 << shard), SeqCst) & !(1 << shard);
+        if others == 0 {
+            rooms.remove(room);
+        }
+    }
+
+    fn post_publication(&self, room: &Room, frame: &Bytes, shards: u64) -> Result<(), Busy> {
+        if shards == 0 {
+            return Ok(());
+        }
+        let links: Vec<_> = self.links().filter(|(index, _)| shards >> index & 1 == 1).collect();
+        for (reserved, (_, link)) in links.iter().enumerate() {
+            if !link.mailbox.reserve(frame.len()) {
+                links[..reserved].iter().for_each(|(_, link)| link.mailbox.give_back(frame.len()));
+                return Err(Busy);
+            }
+        }
+        let at = Instant::now();
+        for (_, link) in &links {
+            link.mailbox.post(Mail::Publish { room: room.clone(), frame: frame.clone(), at });
+        }
+        Ok(())
+    }
+
+    /// Gives a new shard the first free place.
+    fn attach(&self) -> (usize, Arc<ShardLink>) {
+        let link = Arc::new(ShardLink {
+            mailbox: Mailbox::new(self.limits.mailbox_bytes_max),
+            outbox_bytes: Arc::default(),
+        });
+        let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
+        let free = shards.iter().position(Option::is_none).unwrap_or(shards.len());
+        assert!(free < SHARDS_MAX, "more than {SHARDS_MAX} workers");
+        if free == shards.len() {
+            shards.push(None);
+        }
+        shards[free] = Some(Arc::clone(&link));
+        (free, link)
+    }
+
+    fn detach(&self, shard: usize) {
+        self.shards.write().unwrap_or_else(PoisonError::into_inner)[shard] = None;
+    }
+
+    fn links(&self) -> impl Iterator<Item = (usize, Arc<ShardLink>)> {
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner).clone();
+        shards.into_iter().enumerate().filter_map(|(index, link)| Some((index, link?)))
+    }
+
+    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<Room, Arc<Presence>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! One worker's part of the hub: its connections, its rooms' members, its mailbox's reader.
+//! Leaves to `hub.rs`: everything that crosses threads.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    rc::{Rc, Weak},
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{Busy, Hub, Mail, Presence, Refused, ShardLink};
+use crate::{
+    disconnect::Disconnect,
+    message::{ConnectionId, Room},
+    outbox::{Budget, Charged, Outbox},
+};
+
+/// The connections of one worker. Every method is synchronous: no await, no I/O.
+#[derive(Debug)]
+pub struct Shard {
+    hub: Arc<Hub>,
+    index: usize,
+    budget: Rc<Budget>,
+    serial: Cell<u32>,
+    connections: RefCell<BTreeMap<ConnectionId, Rc<Outbox>>>,
+    rooms: RefCell<HashMap<Room, Members>>,
+}
+
+#[derive(Debug)]
+struct Members {
+    presence: Arc<Presence>,
+    outboxes: BTreeMap<ConnectionId, Rc<Outbox>>,
+}
+
+impl Shard {
+    /// Attaches a shard for the calling worker and starts reading its mail.
+    pub fn attach(hub: &Arc<Hub>) -> Rc<Self> {
+        let (index, link) = hub.attach();
+        let budget = Budget::new(hub.limits.outbox_bytes_per_shard, Arc::clone(&link.outbox_bytes));
+        let shard = Rc::new(Self {
+            hub: Arc::clone(hub),
+            index,
+            budget,
+            serial: Cell::new(0),
+            connections: RefCell::default(),
+            rooms: RefCell::default(),
+        });
+        actix_rt::spawn(read_mail(Rc::downgrade(&shard), link));
+        shard
+    }
+
+    /// Takes a connection in, as a member of `room` if one is given; decided in one
+    /// synchronous turn, so a drain sees it or refuses it. Dropping the seat is leaving.
+    ///
+    /// # Errors
+    /// Why it may not come in.
+    pub fn join(self: &Rc<Self>, address: IpAddr, room: Option<&Room>) -> Result<Seat, Refused> {
+        self.hub.enter(address)?;
+        let id = self.next_id();
+        let outbox = Outbox::new(self.hub.limits.outbox);
+        if let Some(room) = room
+            && let Err(refused) = self.enter_room(room, id, &outbox)
+        {
+            self.hub.admission.leave(address);
+            return Err(refused);
+        }
+        self.connections.borrow_mut().insert(id, Rc::clone(&outbox));
+        Ok(Seat { id, outbox, room: room.cloned(), address, shard: Rc::clone(self) })
+    }
+
+    /// Queues a frame for one connection of this shard.
+    pub fn send(&self, outbox: &Outbox, frame: Bytes) {
+        outbox.push(&Charged::new(frame, &self.budget), Instant::now());
+        self.shed();
+    }
+
+    /// Queues a frame for every member of `room`, here at once and on other shards by mail.
+    /// All or nothing.
+    ///
+    /// # Errors
+    /// [`Busy`] when another worker's mailbox has no room for it.
+    pub fn publish(&self, room: &Room, frame: &Bytes) -> Result<(), Busy> {
+        let here = 1 << self.index;
+        let present = self.rooms.borrow().get(room).map(|members| Arc::clone(&members.presence));
+        let Some(presence) = present else { return self.hub.publish(room, frame) };
+        let others = presence.0.load(SeqCst) & !here;
+        self.hub.post_publication(room, frame, others)?;
+        self.deliver(room, frame.clone(), Instant::now());
+        Ok(())
+    }
+
+    fn deliver(&self, room: &Room, frame: Bytes, at: Instant) {
+        if let Some(members) = self.rooms.borrow().get(room) {
+            let frame = Charged::new(frame, &self.budget);
+            for outbox in members.outboxes.values() {
+                outbox.push(&frame, at);
+            }
+        }
+        self.shed();
+    }
+
+    /// While all outboxes together hold too much, whoever is furthest behind goes.
+    fn shed(&self) {
+        while self.budget.is_exceeded() {
+            let connections = self.connections.borrow();
+            let Some(oldest) = connections.values().filter_map(|outbox| outbox.behind()).min()
+            else {
+                return;
+            };
+            for outbox in connections.values().filter(|outbox| outbox.behind() == Some(oldest)) {
+                outbox.end(Disconnect::Slow, Instant::now());
+            }
+        }
+    }
+
+    fn carry_out(self: &Rc<Self>, mail: Mail) {
+        match mail {
+            Mail::Publish { room, frame, at } => self.deliver(&room, frame, at),
+            Mail::End { id, why } => {
+                if let Some(outbox) = self.connections.borrow().get(&id) {
+                    outbox.end(why, Instant::now());
+                }
+            }
+            Mail::Drain { window } => {
+                let outboxes: Vec<_> = self.connections.borrow().values().cloned().collect();
+                actix_rt::spawn(end_spread(outboxes, window));
+            }
+        }
+    }
+
+    fn next_id(&self) -> ConnectionId {
+        loop {
+            let serial = self.serial.get();
+            self.serial.set(serial.wrapping_add(1));
+            let id = ConnectionId::new(self.hub.node, self.index as u8, serial);
+            // After four billion connections a serial number may still be in use.
+            if !self.connections.borrow().contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn enter_room(&self, room: &Room, id: ConnectionId, o: &Rc<Outbox>) -> Result<(), Refused> {
+        let mut rooms = self.rooms.borrow_mut();
+        if !rooms.contains_key(room) {
+            let presence = self.hub.appear(room, self.index)?;
+            rooms.insert(room.clone(), Members { presence, outboxes: BTreeMap::new() });
+        }
+        if let Some(members) = rooms.get_mut(room) {
+            members.outboxes.insert(id, Rc::clone(o));
+        }
+        Ok(())
+    }
+
+    fn leave_room(&self, room: &Room, id: ConnectionId) {
+        let mut rooms = self.rooms.borrow_mut();
+        let Some(members) = rooms.get_mut(room) else { return };
+        members.outboxes.remove(&id);
+        if members.outboxes.is_empty() {
+            rooms.remove(room);
+            self.hub.vanish(room, self.index);
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.hub.detach(self.index);
+    }
+}
+
+/// A connection's place in the hub, from its join until this is dropped.
+#[derive(Debug)]
+pub struct Seat {
+    /// The connection's name.
+    pub id: ConnectionId,
+    /// What the peer is owed.
+    pub outbox: Rc<Outbox>,
+    /// The shard that holds the connection.
+    pub shard: Rc<Shard>,
+    room: Option<Room>,
+    address: IpAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shard.connections.borrow_mut().remove(&self.id);
+        if let Some(room) = &self.room {
+            self.shard.leave_room(room, self.id);
+        }
+        self.shard.hub.admission.leave(self.address);
+    }
+}
+
+/// One letter a turn: between two of them the worker serves its sockets.
+async fn read_mail(shard: Weak<Shard>, link: Arc<ShardLink>) {
+    loop {
+        let mail = link.mailbox.next().await;
+        let bytes = mail.bytes();
+        let Some(shard) = shard.upgrade() else { return };
+        shard.carry_out(mail);
+        link.mailbox.give_back(bytes);
+        drop(shard);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn end_spread(outboxes: Vec<Rc<Outbox>>, window: Duration) {
+    let start = Instant::now();
+    let slots = outboxes.len() as u32;
+    for (slot, outbox) in (0..slots).zip(outboxes) {
+        let due = start + window * slot / slots;
+        if Instant::now() < due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        outbox.end(Disconnect::Drain, Instant::now());
+    }
+}

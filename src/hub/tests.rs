@@ -1,0 +1,160 @@
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Waker},
+};
+
+use actix_web::body::{BoxBody, MessageBody};
+
+use super::*;
+use crate::{
+    disconnect::Close,
+    frame,
+    message::Message,
+    outbox::{Outbox, OutboxBody, Stage},
+};
+
+/// Two shards of one hub; on one thread, so that a test sees both.
+struct House {
+    hub: Arc<Hub>,
+    shards: [Rc<Shard>; 2],
+}
+
+impl House {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.server.workers = 2;
+        change(&mut config);
+        let hub = Hub::new(&config);
+        let shards = [Shard::attach(&hub), Shard::attach(&hub)];
+        Self { hub, shards }
+    }
+
+    fn join(&self, shard: usize, room: &str) -> Result<Seat, Refused> {
+        self.shards[shard].join([192, 0, 2, 1].into(), Some(&room.parse().unwrap()))
+    }
+}
+
+fn room(name: &str) -> Room {
+    name.parse().unwrap()
+}
+
+fn text(words: &str) -> Bytes {
+    frame::message(&Message::Text(words.into()))
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn queued(outbox: &Outbox) -> usize {
+    outbox.bytes()
+}
+
+#[actix_rt::test]
+async fn a_publication_reaches_every_member_on_every_shard_and_nobody_else() {
+    let house = House::new(|_| ());
+    let here = house.join(0, "lobby").unwrap();
+    let there = house.join(1, "lobby").unwrap();
+    let elsewhere = house.join(1, "kitchen").unwrap();
+    house.shards[0].publish(&room("lobby"), &text("hello")).unwrap();
+    assert_eq!(queued(&here.outbox), 7);
+    until("the other shard delivers", || queued(&there.outbox) == 7).await;
+    assert_eq!(queued(&elsewhere.outbox), 0);
+    assert_eq!(house.hub.outbox_bytes(), 14, "shared within a shard, counted once in each");
+}
+
+#[actix_rt::test]
+async fn a_publication_from_outside_finds_the_room_and_an_unknown_room_is_no_error() {
+    let house = House::new(|_| ());
+    let seat = house.join(1, "lobby").unwrap();
+    house.hub.publish(&room("lobby"), &text("hello")).unwrap();
+    house.shards[0].publish(&room("lobby"), &text("again")).unwrap();
+    house.hub.publish(&room("nowhere"), &text("hello")).unwrap();
+    until("both are queued", || queued(&seat.outbox) == 14).await;
+}
+
+#[actix_rt::test]
+async fn a_full_mailbox_refuses_the_whole_publication() {
+    let house = House::new(|config| config.limits.mailbox_bytes_max = 8);
+    let here = house.join(0, "lobby").unwrap();
+    let there = house.join(1, "lobby").unwrap();
+    let publish = || house.shards[0].publish(&room("lobby"), &text("hello"));
+    assert_eq!(publish(), Ok(()));
+    assert_eq!(publish(), Err(Busy), "the first is not carried out yet");
+    assert_eq!(queued(&here.outbox), 7, "not even the own shard got it");
+    until("the mailbox is emptied", || publish().is_ok()).await;
+    until("nothing is lost", || queued(&there.outbox) == 14).await;
+    assert_eq!(queued(&here.outbox), 14);
+}
+
+#[actix_rt::test]
+async fn rooms_exist_while_they_have_members() {
+    let house = House::new(|config| config.limits.rooms_max = 2);
+    let seats = [house.join(0, "a").unwrap(), house.join(1, "a").unwrap()];
+    let other = house.join(1, "b").unwrap();
+    assert_eq!(house.hub.rooms(), 2);
+    assert!(matches!(house.join(0, "c"), Err(Refused::RoomsFull)));
+    assert_eq!(house.hub.connections(), 3, "a refused join leaves nothing behind");
+    drop(seats);
+    assert_eq!(house.hub.rooms(), 1);
+    assert!(house.join(0, "c").is_ok());
+    drop(other);
+    assert_eq!((house.hub.rooms(), house.hub.connections()), (0, 0));
+}
+
+#[actix_rt::test]
+async fn a_drain_ends_everybody_and_lets_nobody_in() {
+    let house = House::new(|_| ());
+    let seats: Vec<_> = (0..50).map(|i| house.join(i % 2, "lobby").unwrap()).collect();
+    house.hub.drain(Duration::from_millis(100));
+    assert!(matches!(house.join(0, "lobby"), Err(Refused::Draining)));
+    let drained = |seat: &Seat| *seat.outbox.why() == Some(Disconnect::Drain);
+    until("the first slot has come", || seats.iter().any(drained)).await;
+    assert!(!seats.iter().all(drained), "the window spreads the ends");
+    until("everybody is told", || seats.iter().all(drained)).await;
+}
+
+#[actix_rt::test]
+async fn one_connection_can_be_ended_from_anywhere() {
+    let house = House::new(|_| ());
+    let seats = [house.join(1, "lobby").unwrap(), house.join(1, "lobby").unwrap()];
+    house.hub.end(seats[0].id, Disconnect::Kicked(Close::new(4001, "out")));
+    until("it is ended", || seats[0].outbox.stage() == Stage::Closing).await;
+    assert_eq!(seats[1].outbox.stage(), Stage::Open);
+}
+
+#[actix_rt::test]
+async fn when_all_outboxes_together_hold_too_much_whoever_is_furthest_behind_goes() {
+    let house = House::new(|config| config.limits.outbox_bytes_total = 2 * 100);
+    let slow = house.join(0, "lobby").unwrap();
+    let healthy = house.join(0, "lobby").unwrap();
+    let publish = |len| {
+        let message = Message::Binary(vec![0; len].into());
+        house.shards[0].publish(&room("lobby"), &frame::message(&message)).unwrap();
+    };
+    publish(58);
+    let mut body = OutboxBody::new(Rc::clone(&healthy.outbox), BoxBody::new(()));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut body).poll_next(&mut cx).is_ready());
+    publish(58);
+    assert_eq!(*slow.outbox.why(), Some(Disconnect::Slow));
+    assert_eq!((healthy.outbox.stage(), queued(&healthy.outbox)), (Stage::Open, 60));
+}
+
+#[actix_rt::test]
+async fn a_detached_shard_leaves_its_place_to_the_next() {
+    let house = House::new(|_| ());
+    let [first, second] = house.shards;
+    drop(first);
+    let third = Shard::attach(&house.hub);
+    let seat = third.join([192, 0, 2, 1].into(), None).unwrap();
+    assert_eq!(seat.id.shard(), 0);
+    drop(second);
+}

@@ -1,0 +1,292 @@
+//! The Prometheus registry and every metric name.
+//! Leaves to the floors above: when something is worth counting.
+//!
+//! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
+
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder, core::Collector,
+};
+
+use crate::disconnect::Disconnect;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// The node's metrics. Cheap to clone; clones share their values.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    connections: IntGaugeVec,
+    opened: IntCounterVec,
+    rejected: IntCounterVec,
+    disconnects: IntCounterVec,
+    /// Messages from peers.
+    pub messages_in: IntCounter,
+    /// Messages handed to peers' sockets.
+    pub messages_out: IntCounter,
+    /// Payload bytes of messages from peers.
+    pub bytes_in: IntCounter,
+    /// Bytes of data frames handed to peers' sockets, frame headers included.
+    pub bytes_out: IntCounter,
+    /// Pings queued for peers.
+    pub pings_sent: IntCounter,
+    /// Pongs from peers, solicited or not.
+    pub pongs_received: IntCounter,
+    /// Time from a ping's leaving its outbox to its pong, in seconds.
+    pub ping_rtt: Histogram,
+    /// A connection's life from the 101 to its end, in seconds.
+    pub connection_duration: Histogram,
+    /// Publications that had to wait because another worker's mailbox was full.
+    pub publishes_delayed: IntCounter,
+    /// `server.connections_max` after it was fitted to the descriptor limit.
+    pub connections_max: IntGauge,
+    /// Rooms with members; set when metrics are rendered.
+    pub rooms: IntGauge,
+    /// Bytes in all outboxes; set when metrics are rendered.
+    pub outbox_bytes: IntGauge,
+    /// 1 while the node drains.
+    pub draining: IntGauge,
+}
+
+/// The routes of `holdline_connections{route}`.
+pub const ROUTES: [&str; 2] = ["/ws/echo", "/ws/rooms"];
+
+/// The reasons of `holdline_handshakes_rejected_total{reason}`.
+pub const REJECTIONS: [&str; 7] = [
+    "bad_handshake",
+    "bad_room",
+    "foreign_origin",
+    "draining",
+    "connections_max",
+    "connections_per_ip_max",
+    "rooms_max",
+];
+
+impl Metrics {
+    /// A registry of its own, with every series that can exist at 0.
+    ///
+    /// # Panics
+    /// Never: names are constants, checked by a test.
+    pub fn new() -> Self {
+        Self::registered().unwrap_or_else(|error| unreachable!("metric names are fixed: {error}"))
+    }
+
+    fn registered() -> prometheus::Result<Self> {
+        let names = Names(Registry::new());
+        let messages = names.counters(
+            "holdline_messages_total",
+            "Messages, from peers (in) and handed to peers' sockets (out).",
+            "direction",
+            &["in", "out"],
+        )?;
+        let bytes = names.counters(
+            "holdline_message_bytes_total",
+            "Bytes of messages: payload from peers (in), data frames to peers (out).",
+            "direction",
+            &["in", "out"],
+        )?;
+        names.build_info()?;
+        names.process()?;
+        Ok(Self {
+            connections: names.gauges(
+                "holdline_connections",
+                "WebSocket connections now.",
+                "route",
+                &ROUTES,
+            )?,
+            opened: names.counters(
+                "holdline_connections_opened_total",
+                "Handshakes answered with 101.",
+                "route",
+                &ROUTES,
+            )?,
+            rejected: names.counters(
+                "holdline_handshakes_rejected_total",
+                "Handshakes refused, by reason.",
+                "reason",
+                &REJECTIONS,
+            )?,
+            disconnects: names.counters(
+                "holdline_disconnects_total",
+                "Connections ended, by cause.",
+                "reason",
+                &Disconnect::LABELS,
+            )?,
+            messages_in: messages.with_label_values(&["in"]),
+            messages_out: messages.with_label_values(&["out"]),
+            bytes_in: bytes.with_label_values(&["in"]),
+            bytes_out: bytes.with_label_values(&["out"]),
+            pings_sent: names.counter("holdline_pings_sent_total", "Pings sent to peers.")?,
+            pongs_received: names.counter("holdline_pongs_received_total", "Pongs from peers.")?,
+            ping_rtt: names.histogram(
+                "holdline_ping_rtt_seconds",
+                "Time from a ping to its pong.",
+                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+            )?,
+            connection_duration: names.histogram(
+                "holdline_connection_duration_seconds",
+                "A connection's life, from the 101 to its end.",
+                &[1.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, 604_800.0],
+            )?,
+            publishes_delayed: names.counter(
+                "holdline_publishes_delayed_total",
+                "Publications that waited for another worker's full mailbox.",
+            )?,
+            connections_max: names
+                .gauge("holdline_connections_max", "The most connections this node takes.")?,
+            rooms: names.gauge("holdline_rooms", "Rooms with at least one member.")?,
+            outbox_bytes: names.gauge("holdline_outbox_bytes", "Bytes queued for peers.")?,
+            draining: names.gauge("holdline_draining", "1 while the node shuts down.")?,
+            registry: names.0,
+        })
+    }
+
+    /// A handshake was answered with 101.
+    pub fn opened(&self, route: &str) {
+        self.opened.with_label_values(&[route]).inc();
+        self.connections.with_label_values(&[route]).inc();
+    }
+
+    /// A connection ended.
+    pub fn ended(&self, route: &str, why: &Disconnect, seconds: f64) {
+        self.connections.with_label_values(&[route]).dec();
+        self.disconnects.with_label_values(&[why.label()]).inc();
+        self.connection_duration.observe(seconds);
+    }
+
+    /// A handshake was refused; `reason` is one of [`REJECTIONS`].
+    pub fn rejected(&self, reason: &str) {
+        debug_assert!(REJECTIONS.contains(&reason), "{reason}");
+        self.rejected.with_label_values(&[reason]).inc();
+    }
+
+    /// Everything in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            log::error!("metrics could not be rendered: {error}");
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Makes and registers metrics of one registry.
+struct Names(Registry);
+
+impl Names {
+    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.register(Histogram::with_opts(options)?)
+    }
+
+    /// Counters by one label; every value exists from the start, so that a rate over a first
+    /// event is not missed.
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        let family = self.register(IntCounterVec::new(Opts::new(name, help), &[label])?)?;
+        for value in values {
+            family.with_label_values(&[value]);
+        }
+        Ok(family)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[&str],
+    ) -> prometheus::Result<IntGaugeVec> {
+        let family = self.register(IntGaugeVec::new(Opts::new(name, help), &[label])?)?;
+        for value in values {
+            family.with_label_values(&[value]);
+        }
+        Ok(family)
+    }
+
+    fn build_info(&self) -> prometheus::Result<()> {
+        let options = Opts::new("holdline_build_info", "Always 1; the version is the label.")
+            .const_label("version", env!("CARGO_PKG_VERSION"));
+        self.register(Gauge::with_opts(options)?)?.set(1.0);
+        Ok(())
+    }
+
+    /// `process_*`, read from /proc when rendered.
+    #[cfg(target_os = "linux")]
+    fn process(&self) -> prometheus::Result<()> {
+        let collector = prometheus::process_collector::ProcessCollector::for_self();
+        self.0.register(Box::new(collector))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn process(&self) -> prometheus::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_exists_before_its_first_event() {
+        let text = String::from_utf8(Metrics::new().render()).unwrap();
+        for line in [
+            "holdline_connections{route=\"/ws/echo\"} 0",
+            "holdline_connections_max 0",
+            "holdline_rooms 0",
+            "holdline_connections_opened_total{route=\"/ws/rooms\"} 0",
+            "holdline_handshakes_rejected_total{reason=\"draining\"} 0",
+            "holdline_disconnects_total{reason=\"no_pong\"} 0",
+            "holdline_messages_total{direction=\"in\"} 0",
+            "holdline_message_bytes_total{direction=\"out\"} 0",
+            "holdline_pings_sent_total 0",
+            "holdline_pongs_received_total 0",
+            "holdline_ping_rtt_seconds_count 0",
+            "holdline_connection_duration_seconds_count 0",
+            "holdline_outbox_bytes 0",
+            "holdline_draining 0",
+            "holdline_publishes_delayed_total 0",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.contains("holdline_build_info{version="));
+        assert!(text.contains("process_resident_memory_bytes"));
+    }
+
+    #[test]
+    fn a_connection_that_opened_and_ended_leaves_its_gauge_at_zero() {
+        let metrics = Metrics::new();
+        metrics.opened("/ws/echo");
+        metrics.ended("/ws/echo", &Disconnect::NoPong, 1.5);
+        let text = String::from_utf8(metrics.render()).unwrap();
+        assert!(text.contains("holdline_connections{route=\"/ws/echo\"} 0"));
+        assert!(text.contains("holdline_disconnects_total{reason=\"no_pong\"} 1"));
+        assert!(text.contains("holdline_connection_duration_seconds_sum 1.5"));
+    }
+}
