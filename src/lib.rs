@@ -2,10 +2,15 @@
 
 pub mod callback;
 pub mod config;
+pub mod connection;
 pub mod disconnect;
 pub mod frame;
+pub mod heartbeat;
 pub mod hub;
+pub mod inbound;
 pub mod message;
 pub mod metrics;
+pub mod node;
 pub mod outbox;
+pub mod pace;
 pub mod socket;

@@ -1,0 +1,157 @@
+//! When to ping and when a peer is dead: a pure state machine over [`Instant`].
+//! Leaves to `connection.rs`: the clock, the ping itself, and what counts as a whole frame.
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+/// One connection's heartbeat.
+///
+/// A ping is due every interval, shortened by a fresh 0–10 % each time so that connections that
+/// were opened together do not ping together; never lengthened, for the gateway's read timeout
+/// is what the interval must stay below. The peer is dead when a ping went out a pong timeout
+/// ago and no whole frame has come since: at most interval + pong timeout after its last one.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// `None`: never pings, never finds anybody dead.
+    interval: Option<Duration>,
+    pong_timeout: Duration,
+    /// When the next ping is due.
+    ping_at: Option<Instant>,
+    /// The clock of the first ping that nothing has come after.
+    pong: PongClock,
+    paused: bool,
+    /// The latest ping's number.
+    sequence: u32,
+    /// When the latest ping went out, until it is answered.
+    taken_at: Option<Instant>,
+    rng: Rng,
+}
+
+/// What [`Heartbeat::beat`] found due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// Nothing.
+    Wait,
+    /// A ping, with this payload: its number in eight lower-case hexadecimal digits.
+    Ping([u8; 8]),
+    /// The end: the peer did not answer in time.
+    Dead,
+}
+
+/// How long the peer still has to show that it lives.
+#[derive(Clone, Copy, Debug)]
+enum PongClock {
+    /// As long as it likes: no ping is unanswered.
+    Off,
+    /// Until then.
+    Until(Instant),
+    /// This much of the time in which we read.
+    Held(Duration),
+}
+
+impl Heartbeat {
+    /// A heartbeat whose first ping is due an interval after `now`. `None` switches it off.
+    /// `rng` shortens the intervals.
+    pub fn new(interval: Option<Duration>, pong_timeout: Duration, now: Instant, rng: Rng) -> Self {
+        let mut heartbeat = Self {
+            interval,
+            pong_timeout,
+            ping_at: None,
+            pong: PongClock::Off,
+            paused: false,
+            sequence: 0,
+            taken_at: None,
+            rng,
+        };
+        heartbeat.schedule(now);
+        heartbeat
+    }
+
+    /// A whole frame came from the peer, of whatever kind.
+    pub fn alive(&mut self) {
+        self.pong = PongClock::Off;
+    }
+
+    /// The ping was taken for writing: from here on the peer has the pong timeout to answer.
+    /// A ping that waits behind others in the outbox costs the peer nothing.
+    pub fn ping_taken(&mut self, now: Instant) {
+        if self.interval.is_none() {
+            return;
+        }
+        self.taken_at = Some(now);
+        if let PongClock::Off = self.pong {
+            self.pong = match self.paused {
+                true => PongClock::Held(self.pong_timeout),
+                false => PongClock::Until(now + self.pong_timeout),
+            };
+        }
+    }
+
+    /// A pong came, which is a whole frame too. The round-trip time if it answers the latest
+    /// ping; an old or unsolicited one does no harm.
+    pub fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+        self.alive();
+        if payload != payload_of(self.sequence) {
+            return None;
+        }
+        let taken_at = self.taken_at.take()?;
+        Some(now.saturating_duration_since(taken_at))
+    }
+
+    /// Reading is paused: what the peer sends cannot be seen, so its time stands still.
+    pub fn pause(&mut self, now: Instant) {
+        self.paused = true;
+        if let PongClock::Until(deadline) = self.pong {
+            self.pong = PongClock::Held(deadline.saturating_duration_since(now));
+        }
+    }
+
+    /// Reading goes on: the peer has what was left of its time at the pause.
+    pub fn resume(&mut self, now: Instant) {
+        self.paused = false;
+        if let PongClock::Held(left) = self.pong {
+            self.pong = PongClock::Until(now + left);
+        }
+    }
+
+    /// What is due now. A ping that is given out is not due again; the next one is scheduled.
+    pub fn beat(&mut self, now: Instant) -> Beat {
+        if let PongClock::Until(deadline) = self.pong
+            && now >= deadline
+        {
+            return Beat::Dead;
+        }
+        if self.ping_at.is_none_or(|due| now < due) {
+            return Beat::Wait;
+        }
+        self.schedule(now);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.taken_at = None;
+        Beat::Ping(payload_of(self.sequence))
+    }
+
+    /// When to call [`beat`](Self::beat) next; `None`: not at all, as things are.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.pong {
+            PongClock::Until(deadline) => {
+                Some(self.ping_at.map_or(deadline, |due| due.min(deadline)))
+            }
+            PongClock::Off | PongClock::Held(_) => self.ping_at,
+        }
+    }
+
+    fn schedule(&mut self, now: Instant) {
+        self.ping_at = self.interval.map(|interval| {
+            let tenth = u64::try_from((interval / 10).as_nanos()).unwrap_or(u64::MAX);
+            now + interval - Duration::from_nanos(self.rng.u64(..=tenth))
+        });
+    }
+}
+
+fn payload_of(sequence: u32) -> [u8; 8] {
+    std::array::from_fn(|digit| {
+        let value = sequence >> (28 - 4 * digit) & 0xf;
+        b"0123456789abcdef"[value as usize]
+    })
+}

@@ -1,0 +1,323 @@
+//! Reads the peer's frames out of its bytes, in whatever pieces they come.
+//! Leaves to `inbound.rs`: where the bytes come from, and the pace.
+
+use std::rc::Rc;
+
+use bytes::{Buf, Bytes};
+
+use super::{
+    InboundLimits, Observed,
+    assembly::Assembly,
+    close,
+    header::{BYTES_MAX, Header, Room},
+    observed::Fault,
+    utf8::Utf8,
+};
+use crate::{
+    disconnect::Close,
+    frame::{CONTROL_BYTES_MAX, opcode},
+};
+
+/// An empty Close frame with a zero mask, as a peer would have sent it.
+const EMPTY_CLOSE: [u8; 6] = [0x80 | opcode::CLOSE, 0x80, 0, 0, 0, 0];
+
+/// Turns bytes into whole messages and control frames.
+#[derive(Debug)]
+pub(super) struct Reader {
+    limits: InboundLimits,
+    observed: Rc<Observed>,
+    mode: Mode,
+    /// The first bytes of a header that came in pieces.
+    header: [u8; BYTES_MAX],
+    header_bytes: usize,
+    /// The frame whose payload is being read.
+    frame: Option<Frame>,
+    /// The message that is begun and not finished.
+    message: Option<Message>,
+    /// The control frame that is begun and not finished; it may lie between two fragments.
+    control: Option<Assembly>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// All is well.
+    Open,
+    /// After a fault or our own close: whatever is not the peer's Close is passed over.
+    Skipping,
+    /// After the peer's Close, or when frames can no longer be told apart: nothing counts.
+    Deaf,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    purpose: Purpose,
+    opcode: u8,
+    fin: bool,
+    /// The masking key, turned so that its first byte belongs to the next byte of payload.
+    key: [u8; 4],
+    /// Payload bytes that have not come yet.
+    left: u64,
+}
+
+/// What a frame's payload is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Message,
+    Control,
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Message {
+    opcode: u8,
+    assembly: Assembly,
+    utf8: Utf8,
+    fragments: usize,
+}
+
+/// What one step came to.
+enum Step {
+    /// Something to give out.
+    Emit(Bytes),
+    /// Nothing yet, but there may be more in the chunk.
+    Again,
+    /// The chunk is used up.
+    Starved,
+}
+
+impl Reader {
+    pub(super) fn new(limits: InboundLimits, observed: Rc<Observed>) -> Self {
+        Self {
+            limits,
+            observed,
+            mode: Mode::Open,
+            header: [0; BYTES_MAX],
+            header_bytes: 0,
+            frame: None,
+            message: None,
+            control: None,
+        }
+    }
+
+    /// Reads on in `chunk` up to the next frame to give out, and takes what it read off it;
+    /// `None` when the chunk is used up. Nothing of the chunk is kept.
+    pub(super) fn read(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
+        if self.mode == Mode::Open && self.observed.is_swallowing() {
+            self.skip();
+        }
+        loop {
+            match self.step(chunk) {
+                Ok(Step::Emit(frame)) => return Some(frame),
+                Ok(Step::Again) => {}
+                Ok(Step::Starved) => break,
+                Err(fault) => {
+                    self.observed.note_fault(fault);
+                    self.skip();
+                    return Some(Bytes::from_static(&EMPTY_CLOSE));
+                }
+            }
+        }
+        // An empty slice would still hold on to the memory it is a slice of.
+        *chunk = Bytes::new();
+        if self.mode == Mode::Open && self.is_unfinished() {
+            self.observed.note_unfinished();
+        }
+        None
+    }
+
+    fn step(&mut self, chunk: &mut Bytes) -> Result<Step, Fault> {
+        if self.mode == Mode::Deaf {
+            return Ok(Step::Starved);
+        }
+        if self.frame.is_none() {
+            match self.read_header(chunk)? {
+                Some(header) => self.begin(header),
+                None => return Ok(Step::Starved),
+            }
+        }
+        let Some(frame) = &mut self.frame else { return Ok(Step::Again) };
+        if frame.left > 0 && chunk.is_empty() {
+            return Ok(Step::Starved);
+        }
+        let piece = chunk.len().min(usize::try_from(frame.left).unwrap_or(usize::MAX));
+        let key = frame.key;
+        frame.key.rotate_left(piece % 4);
+        frame.left -= piece as u64;
+        let frame = *frame;
+        let judged = self.take(frame, &chunk[..piece], key);
+        chunk.advance(piece);
+        judged?;
+        if frame.left > 0 {
+            return Ok(Step::Starved);
+        }
+        self.frame = None;
+        self.observed.note_frame();
+        self.finish(frame)
+    }
+
+    /// The next header; while it is not whole, its bytes are put aside. A fault leaves what was
+    /// read in place: it is then read again without judging.
+    fn read_header(&mut self, chunk: &mut Bytes) -> Result<Option<Header>, Fault> {
+        if self.header_bytes == 0 {
+            self.check(chunk)?;
+            if let Some(header) = Header::read(chunk) {
+                chunk.advance(header.header_bytes);
+                return Ok(Some(header));
+            }
+        }
+        loop {
+            let seen = &self.header[..self.header_bytes];
+            self.check(seen)?;
+            if let Some(header) = Header::read(seen) {
+                self.header_bytes = 0;
+                return Ok(Some(header));
+            }
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            self.header[self.header_bytes] = chunk.get_u8();
+            self.header_bytes += 1;
+        }
+    }
+
+    fn check(&self, header: &[u8]) -> Result<(), Fault> {
+        if self.mode != Mode::Open {
+            return Ok(());
+        }
+        let room = match &self.message {
+            None => Room::whole(&self.limits),
+            Some(message) => Room {
+                continued: true,
+                payload_bytes: self.limits.message_bytes_max - message.assembly.payload().len(),
+                fragments: self.limits.message_fragments_max.saturating_sub(message.fragments),
+            },
+        };
+        Header::check(header, room)
+    }
+
+    /// Decides what the frame's payload is for.
+    fn begin(&mut self, header: Header) {
+        if !header.has_an_end() {
+            self.mode = Mode::Deaf;
+            return;
+        }
+        let payload_bytes = usize::try_from(header.payload_bytes).unwrap_or(usize::MAX);
+        let is_close = header.opcode == opcode::CLOSE && payload_bytes <= CONTROL_BYTES_MAX;
+        let purpose = match self.mode {
+            Mode::Open if header.is_control() => Purpose::Control,
+            Mode::Open => Purpose::Message,
+            _ if is_close => Purpose::Control,
+            _ => Purpose::Nothing,
+        };
+        match purpose {
+            Purpose::Control => self.control = Some(Assembly::of(payload_bytes)),
+            Purpose::Message => {
+                let message = self.message.get_or_insert_with(|| Message::begin(&header));
+                message.fragments += 1;
+            }
+            Purpose::Nothing => {}
+        }
+        self.frame = Some(Frame {
+            purpose,
+            opcode: header.opcode,
+            fin: header.fin,
+            key: header.key,
+            left: header.payload_bytes,
+        });
+    }
+
+    /// Takes a piece of the frame's payload; `frame.left` is what comes after it.
+    fn take(&mut self, frame: Frame, piece: &[u8], key: [u8; 4]) -> Result<(), Fault> {
+        match (frame.purpose, &mut self.message, &mut self.control) {
+            (Purpose::Message, Some(message), _) => {
+                let payload_max = match frame.fin {
+                    true => message.assembly.payload().len() + piece.len() + frame.left as usize,
+                    false => self.limits.message_bytes_max,
+                };
+                message.assembly.append(piece, key, payload_max);
+                message.check()
+            }
+            (Purpose::Control, _, Some(control)) => {
+                control.append(piece, key, CONTROL_BYTES_MAX);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Draws the conclusion from a whole frame.
+    fn finish(&mut self, frame: Frame) -> Result<Step, Fault> {
+        let emitted = match frame.purpose {
+            Purpose::Nothing => return Ok(Step::Again),
+            Purpose::Message if !frame.fin => return Ok(Step::Again),
+            Purpose::Message => self.message.take().map(Message::finish).transpose()?,
+            Purpose::Control => match self.control.take() {
+                Some(control) if frame.opcode == opcode::CLOSE => Some(self.finish_close(control)?),
+                control => control.map(|control| control.finish(frame.opcode)),
+            },
+        };
+        if self.message.is_none() {
+            self.observed.note_finished();
+        }
+        Ok(emitted.map_or(Step::Again, Step::Emit))
+    }
+
+    /// The peer's Close is the last thing that counts, whatever is in it.
+    fn finish_close(&mut self, control: Assembly) -> Result<Bytes, Fault> {
+        let was_open = self.mode == Mode::Open;
+        self.mode = Mode::Deaf;
+        self.message = None;
+        match close::read(control.payload()) {
+            Ok(close) => {
+                self.observed.note_close(close);
+                Ok(control.finish(opcode::CLOSE))
+            }
+            Err(fault) => {
+                self.observed.note_close(Close::new(Close::NO_CODE, ""));
+                if was_open { Err(fault) } else { Ok(Bytes::from_static(&EMPTY_CLOSE)) }
+            }
+        }
+    }
+
+    /// From here on only the peer's Close counts; what was collected for anything else goes.
+    fn skip(&mut self) {
+        if self.mode == Mode::Open {
+            self.mode = Mode::Skipping;
+        }
+        self.message = None;
+        if let Some(frame) = &mut self.frame
+            && frame.opcode != opcode::CLOSE
+        {
+            frame.purpose = Purpose::Nothing;
+            self.control = None;
+        }
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.header_bytes > 0 || self.frame.is_some() || self.message.is_some()
+    }
+}
+
+impl Message {
+    fn begin(header: &Header) -> Self {
+        let assembly = match header.fin {
+            true => Assembly::of(header.payload_bytes as usize),
+            false => Assembly::of_any_length(),
+        };
+        Self { opcode: header.opcode, assembly, utf8: Utf8::default(), fragments: 0 }
+    }
+
+    fn check(&mut self) -> Result<(), Fault> {
+        match self.opcode {
+            opcode::TEXT => self.utf8.check(self.assembly.payload()),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Bytes, Fault> {
+        if self.opcode == opcode::TEXT {
+            self.utf8.check_whole(self.assembly.payload())?;
+        }
+        Ok(self.assembly.finish(self.opcode))
+    }
+}
