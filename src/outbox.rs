@@ -47,6 +47,8 @@ pub struct Outbox {
     /// Since when something the peer should have had by now is waiting, across the clearing
     /// of a slow peer's queue.
     cleared_oldest: Cell<Option<Instant>>,
+    /// Nobody waits for the peer's close frame: the body ends right behind ours.
+    last_word: Cell<bool>,
     sent: Cell<Traffic>,
     task: RefCell<Option<Waker>>,
     body: RefCell<Option<Waker>>,
@@ -103,6 +105,7 @@ impl Outbox {
             ping_taken: Cell::default(),
             close_taken: Cell::default(),
             cleared_oldest: Cell::default(),
+            last_word: Cell::default(),
             sent: Cell::default(),
             task: RefCell::default(),
             body: RefCell::default(),
@@ -166,6 +169,7 @@ impl Outbox {
             lanes.bytes = 0;
             self.cleared_oldest.set(oldest);
         }
+        self.last_word.set(!why.awaits_reply());
         lanes.close = why.close().map(|close| (frame::close(&close), now));
         self.stage.set(if lanes.close.is_some() { Stage::Closing } else { Stage::Finished });
         drop(lanes);
@@ -180,6 +184,15 @@ impl Outbox {
         if self.stage.get() < Stage::Finished {
             self.stage.set(Stage::Finished);
             wake(&self.body);
+        }
+    }
+
+    /// Lets the body end as soon as our close frame, if there is one, has been handed on: the
+    /// peer's has been seen, or nobody is there to see it.
+    pub fn finish_behind_close(&self) {
+        self.last_word.set(true);
+        if self.stage.get() == Stage::CloseTaken {
+            self.finish();
         }
     }
 

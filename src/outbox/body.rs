@@ -82,7 +82,7 @@ impl Outbox {
         }
         let (close, _) = lanes.close.take()?;
         self.close_taken.set(Some(Instant::now()));
-        self.stage.set(Stage::CloseTaken);
+        self.stage.set(if self.last_word.get() { Stage::Finished } else { Stage::CloseTaken });
         wake(&self.task);
         Some(close)
     }

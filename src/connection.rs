@@ -1,0 +1,359 @@
+//! The life of one connection: one task, one exit.
+//! Leaves to `outbox.rs` what waits for the peer, to `inbound.rs` what a valid message is, to
+//! `heartbeat.rs` when a peer is dead, to `socket.rs` the write deadline.
+
+mod closing;
+mod record;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use actix_rt::time::{Sleep, sleep_until};
+use actix_ws::{MessageStream, ProtocolError, Session};
+use bytes::Bytes;
+use futures_core::Stream;
+
+pub use self::record::Origin;
+use self::record::Record;
+use crate::{
+    callback::{Action, Callback},
+    disconnect::Disconnect,
+    frame,
+    heartbeat::{Beat, Heartbeat},
+    hub::Seat,
+    inbound::Observed,
+    message::{Message, Room},
+    node::Node,
+    outbox::{Outbox, Stage, Traffic},
+    pace::Pace,
+    socket::{SocketControl, SocketEnd},
+};
+
+/// After this many messages in a row a connection lets the others of its worker have a turn.
+const MESSAGES_PER_TURN: u32 = 64;
+
+/// How long a publication waits before it tries another worker's full mailbox again.
+const PUBLISH_RETRY: Duration = Duration::from_millis(5);
+
+/// What the handshake hands over to the connection's task.
+pub struct Upgraded {
+    /// The place in the hub, taken before the 101 was sent.
+    pub seat: Seat,
+    /// The stream under the connection.
+    pub socket: SocketControl,
+    /// What the guard in front of `messages` sees.
+    pub observed: Rc<Observed>,
+    /// actix-ws's reader, behind the guard.
+    pub messages: MessageStream,
+    /// actix-ws's sender; unused, but its end would end the reader.
+    pub session: Session,
+    /// What is done with messages.
+    pub callback: Callback,
+    /// Who asked.
+    pub origin: Origin,
+}
+
+/// One connection, from its 101 until its stream is gone.
+pub struct Connection {
+    node: Node,
+    seat: Seat,
+    socket: SocketControl,
+    observed: Rc<Observed>,
+    messages: MessageStream,
+    _session: Session,
+    callback: Callback,
+    record: Record,
+    heartbeat: Heartbeat,
+    pace: Option<Pace>,
+    alarm: Alarm,
+    /// Frames of the peer that the heartbeat knows of.
+    frames_known: u64,
+    messages_in: u64,
+    sent_known: Traffic,
+    turn: u32,
+    reading_paused: bool,
+    /// A publication that found a mailbox full, and when to try again.
+    delayed: Option<(Room, Bytes, Instant)>,
+}
+
+enum Event {
+    /// Something from the peer, validated by the guard.
+    Received(actix_ws::Message),
+    /// Nothing more can be read.
+    ReadEnded(Option<ProtocolError>),
+    /// A deadline has come.
+    Due,
+    /// An end was decided elsewhere: the hub, the outbox or the stream.
+    Ended,
+}
+
+impl Connection {
+    /// Opens the connection's account: log, metrics and heartbeat start now.
+    pub fn open(node: &Node, upgraded: Upgraded) -> Self {
+        let Upgraded { seat, socket, observed, messages, session, callback, origin } = upgraded;
+        let now = Instant::now();
+        let config = node.config();
+        let (interval, timeout) = (config.heartbeat.ping_interval, config.heartbeat.pong_timeout);
+        Self {
+            record: Record::open(seat.id, origin, &callback, node.metrics(), now),
+            heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new()),
+            pace: config.limits.messages_per_second.map(|limit| Pace::new(limit, now)),
+            alarm: Alarm::default(),
+            frames_known: 0,
+            messages_in: 0,
+            sent_known: Traffic::default(),
+            turn: 0,
+            reading_paused: false,
+            delayed: None,
+            node: node.clone(),
+            _session: session,
+            seat,
+            socket,
+            observed,
+            messages,
+            callback,
+        }
+    }
+
+    /// Serves the connection until its stream is gone. Dropping the future ends it as
+    /// `internal_error`.
+    pub async fn run(mut self) {
+        while self.outbox().stage() == Stage::Open {
+            match poll_fn(|cx| self.poll_event(cx)).await {
+                Event::Received(message) => self.receive(message),
+                Event::ReadEnded(error) => self.read_ended(error),
+                Event::Due => self.due(Instant::now()),
+                Event::Ended => {}
+            }
+        }
+        self.close().await;
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.outbox().register_task(cx.waker());
+        if let Some(at) = self.outbox().take_ping_taken() {
+            self.heartbeat.ping_taken(at);
+        }
+        if self.outbox().stage() == Stage::Gone {
+            self.end(self.why_gone());
+        }
+        if self.outbox().stage() != Stage::Open {
+            return Poll::Ready(Event::Ended);
+        }
+        self.pause_or_resume();
+        if !self.reading_paused {
+            if self.turn == MESSAGES_PER_TURN {
+                self.turn = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match Pin::new(&mut self.messages).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    self.turn += 1;
+                    return Poll::Ready(Event::Received(message));
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Event::ReadEnded(Some(error)));
+                }
+                Poll::Ready(None) => return Poll::Ready(Event::ReadEnded(None)),
+                Poll::Pending => self.turn = 0,
+            }
+        }
+        self.alarm.poll(self.deadline(), cx).map(|()| Event::Due)
+    }
+
+    fn receive(&mut self, message: actix_ws::Message) {
+        match message {
+            actix_ws::Message::Text(text) => self.act_on(Message::Text(text)),
+            actix_ws::Message::Binary(bytes) => self.act_on(Message::Binary(bytes)),
+            actix_ws::Message::Ping(payload) => {
+                self.outbox().push_pong(&payload, Instant::now());
+            }
+            actix_ws::Message::Pong(payload) => {
+                self.node.metrics().pongs_received.inc();
+                if let Some(rtt) = self.heartbeat.pong(&payload, Instant::now()) {
+                    self.node.metrics().ping_rtt.observe(rtt.as_secs_f64());
+                }
+            }
+            actix_ws::Message::Close(_) => self.end(self.why_closed()),
+            // The guard lets no fragments through, and actix has no other kinds.
+            actix_ws::Message::Continuation(_) | actix_ws::Message::Nop => {}
+        }
+    }
+
+    fn act_on(&mut self, message: Message) {
+        self.messages_in += 1;
+        let metrics = self.node.metrics();
+        metrics.messages_in.inc();
+        metrics.bytes_in.inc_by(message.len() as u64);
+        if self.pace.as_mut().is_some_and(|pace| !pace.allows(Instant::now())) {
+            return self.end(Disconnect::RateLimited);
+        }
+        match self.callback.on_message(message) {
+            Action::Reply(reply) => {
+                self.seat.shard.send(&self.seat.outbox, frame::message(&reply));
+            }
+            Action::Publish(room, message) => self.publish(room, frame::message(&message)),
+        }
+        self.count_sent();
+    }
+
+    /// Publishes, or stops reading until there is room: the publisher waits, nothing is lost.
+    fn publish(&mut self, room: Room, frame: Bytes) {
+        if self.seat.shard.publish(&room, &frame).is_err() {
+            self.node.metrics().publishes_delayed.inc();
+            self.delayed = Some((room, frame, Instant::now() + PUBLISH_RETRY));
+        }
+    }
+
+    fn read_ended(&mut self, error: Option<ProtocolError>) {
+        let why = self.why_closed();
+        if let (Some(error), Disconnect::InternalError) = (error, &why) {
+            log::error!(id:% = self.seat.id, error:%; "actix-ws refused what the guard let through");
+        }
+        self.end(why);
+    }
+
+    fn due(&mut self, now: Instant) {
+        let limits = &self.node.config().limits;
+        let passed = |since: Option<Instant>, timeout| since.is_some_and(|at| at + timeout <= now);
+        if passed(self.outbox().oldest(), limits.write_timeout) {
+            self.end(Disconnect::WriteTimeout);
+            return self.socket.kill();
+        }
+        if passed(self.unfinished_since(), limits.message_timeout) {
+            return self.end(Disconnect::MessageTimeout);
+        }
+        if self.observed.frames() != self.frames_known {
+            self.frames_known = self.observed.frames();
+            self.heartbeat.alive();
+        }
+        match self.heartbeat.beat(now) {
+            Beat::Wait => {}
+            Beat::Dead => return self.end(Disconnect::NoPong),
+            Beat::Ping(payload) => {
+                if self.outbox().push_ping(&payload, now) {
+                    self.node.metrics().pings_sent.inc();
+                }
+            }
+        }
+        self.count_sent();
+        if let Some((room, frame, _)) = self.delayed.take_if(|(.., at)| *at <= now) {
+            self.publish(room, frame);
+        }
+    }
+
+    /// The earliest moment at which [`due`](Self::due) has something to do.
+    fn deadline(&self) -> Option<Instant> {
+        let limits = &self.node.config().limits;
+        let written = self.outbox().oldest().map(|since| since + limits.write_timeout);
+        let finished = self.unfinished_since().map(|since| since + limits.message_timeout);
+        let retried = self.delayed.as_ref().map(|(.., at)| *at);
+        let heard = self.heartbeat.deadline();
+        written.into_iter().chain(finished).chain(retried).chain(heard).min()
+    }
+
+    /// A message cannot be finished while we do not read.
+    fn unfinished_since(&self) -> Option<Instant> {
+        if self.reading_paused { None } else { self.observed.unfinished_since() }
+    }
+
+    fn pause_or_resume(&mut self) {
+        let pause = self.delayed.is_some()
+            || !self.outbox().has_control_room()
+            || self.outbox().is_congested();
+        if pause == self.reading_paused {
+            return;
+        }
+        self.reading_paused = pause;
+        if pause {
+            self.socket.pause_reading();
+            self.heartbeat.pause(Instant::now());
+        } else {
+            self.socket.resume_reading();
+            self.heartbeat.resume(Instant::now());
+        }
+    }
+
+    fn end(&self, why: Disconnect) {
+        self.outbox().end(why, Instant::now());
+    }
+
+    /// Why nothing more comes from the peer.
+    fn why_closed(&self) -> Disconnect {
+        if let Some(fault) = self.observed.fault() {
+            return fault;
+        }
+        if let Some(close) = self.observed.peer_close() {
+            return Disconnect::PeerClosed(close);
+        }
+        if self.observed.ended() { self.why_gone() } else { Disconnect::InternalError }
+    }
+
+    /// Why the stream is gone.
+    fn why_gone(&self) -> Disconnect {
+        match self.socket.end() {
+            Some(SocketEnd::WriteTimeout) => Disconnect::WriteTimeout,
+            _ => Disconnect::PeerGone,
+        }
+    }
+
+    /// Brings the metrics of what was sent up to date; the outbox itself counts for one thread.
+    fn count_sent(&mut self) {
+        let sent = self.outbox().sent();
+        let metrics = self.node.metrics();
+        metrics.messages_out.inc_by(sent.messages - self.sent_known.messages);
+        metrics.bytes_out.inc_by(sent.bytes - self.sent_known.bytes);
+        self.sent_known = sent;
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.seat.outbox
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Without an end so far the task was dropped or panicked: the peer is told so.
+        self.end(Disconnect::InternalError);
+        self.outbox().finish_behind_close();
+        self.count_sent();
+        let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);
+        self.record.close(&why, self.messages_in, self.sent_known.messages);
+    }
+}
+
+/// One timer for all of a connection's deadlines. It is only ever set earlier: a deadline that
+/// has moved away costs one vain wake-up, not a timer operation per message.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    set_to: Option<Instant>,
+}
+
+impl Alarm {
+    fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(deadline) = deadline
+            && self.set_to.is_none_or(|set_to| deadline < set_to)
+        {
+            self.set_to = Some(deadline);
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(deadline.into()),
+                None => self.sleep = Some(Box::pin(sleep_until(deadline.into()))),
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) if self.set_to.is_some() => {
+                std::task::ready!(sleep.as_mut().poll(cx));
+                self.set_to = None;
+                Poll::Ready(())
+            }
+            _ => Poll::Pending,
+        }
+    }
+}

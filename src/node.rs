@@ -1,0 +1,80 @@
+//! What an embedder holds of one holdline process: publish, end, count.
+//! Leaves to `server.rs` and `control.rs`: the listeners.
+
+use std::sync::Arc;
+
+use crate::{
+    config::Config,
+    disconnect::{Close, Disconnect},
+    frame,
+    hub::{Busy, Hub},
+    message::{ConnectionId, Message, Room},
+    metrics::Metrics,
+};
+
+/// One holdline process: configuration, hub and metrics. Cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct Node(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    hub: Arc<Hub>,
+    metrics: Metrics,
+}
+
+impl Node {
+    /// A node without connections. `config` is taken as it is: validate it first.
+    pub fn new(config: Config) -> Self {
+        let metrics = Metrics::new();
+        metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
+        Self(Arc::new(Inner { hub: Hub::new(&config), config, metrics }))
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The node's metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Connections now.
+    pub fn connections(&self) -> usize {
+        self.0.hub.connections()
+    }
+
+    /// Sends `message` to every member of `room`. It is encoded once; nobody waits for a peer.
+    ///
+    /// # Errors
+    /// [`Busy`] when a worker's queue is full (`limits.mailbox_bytes_max`): nobody got it.
+    pub fn publish(&self, room: &Room, message: &Message) -> Result<(), Busy> {
+        self.0.hub.publish(room, &frame::message(message))
+    }
+
+    /// Ends one connection as `kicked`, with `close` as its close frame. An id that has ended
+    /// already, or never was, is no error.
+    pub fn end(&self, id: ConnectionId, close: Close) {
+        self.0.hub.end(id, Disconnect::Kicked(close));
+    }
+
+    /// Whether the node takes new connections.
+    pub fn is_ready(&self) -> bool {
+        !self.0.hub.is_draining()
+    }
+
+    /// All metrics in Prometheus' text format, gauges brought up to date.
+    pub fn render_metrics(&self) -> Vec<u8> {
+        let Inner { hub, metrics, .. } = &*self.0;
+        metrics.rooms.set(hub.rooms() as i64);
+        metrics.outbox_bytes.set(hub.outbox_bytes() as i64);
+        metrics.draining.set(i64::from(hub.is_draining()));
+        metrics.render()
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+}
