@@ -1,9 +1,12 @@
 //! Holdline: the WebSocket tier of an HTTP application.
 
+pub mod backend;
 pub mod callback;
 pub mod config;
 pub mod connection;
+pub mod control;
 pub mod disconnect;
+pub mod drain;
 pub mod frame;
 pub mod heartbeat;
 pub mod hub;
@@ -13,4 +16,7 @@ pub mod metrics;
 pub mod node;
 pub mod outbox;
 pub mod pace;
+pub mod readiness;
+pub mod server;
 pub mod socket;
+pub mod watchdog;

@@ -1,0 +1,101 @@
+//! A running backend: both listeners, their workers, and the order in which they stop.
+//! Leaves to `server.rs` and `control.rs`: the routes; to whoever runs it: signals.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::{control, drain, node::Node, server, watchdog::Watchdog};
+
+/// Handshakes that the kernel may keep waiting; a reconnect storm comes all at once.
+const BACKLOG: i32 = 4096;
+
+/// Both listeners bound, and nothing served yet.
+#[derive(Debug)]
+pub struct Backend {
+    node: Node,
+    public: TcpListener,
+    control: TcpListener,
+    watchdog: Option<Watchdog>,
+}
+
+impl Backend {
+    /// Binds `server.listen` and `control.listen`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The system's, with the key and the address that could not be bound.
+    pub fn bind(node: Node) -> io::Result<Self> {
+        let config = node.config();
+        let public = bind("server.listen", config.server.listen)?;
+        let control = bind("control.listen", config.control.listen)?;
+        Ok(Self { node, public, control, watchdog: None })
+    }
+
+    /// Has the process aborted when a worker stalls (`server.stall_timeout`): for a process
+    /// that is nothing but a backend.
+    #[must_use]
+    pub fn abort_when_stalled(mut self) -> Self {
+        self.watchdog = Some(Watchdog::new(self.node.config().server.stall_timeout));
+        self
+    }
+
+    /// The public listener's address.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn public_address(&self) -> io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// The control listener's address.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn control_address(&self) -> io::Result<SocketAddr> {
+        self.control.local_addr()
+    }
+
+    /// Serves until `shutdown` completes, then drains and closes the listeners. Must run inside
+    /// an [`actix_rt::System`].
+    ///
+    /// While it drains both listeners stay open: handshakes are answered 503, so that the
+    /// gateway can try another backend, and the operator can watch.
+    ///
+    /// # Errors
+    /// The system's, when a listener or a thread cannot be had.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let config = self.node.config();
+        let builder = actix_server::Server::build()
+            .workers(config.server.workers)
+            .max_concurrent_connections(usize::MAX / 2)
+            .disable_signals();
+        let builder = server::listen(builder, self.public, &self.node, self.watchdog.as_ref())?;
+        let server = control::listen(builder, self.control, &self.node)?.run();
+        if let Some(watchdog) = self.watchdog {
+            watchdog.start()?;
+        }
+        let handle = server.handle();
+        let running = actix_rt::spawn(server);
+        shutdown.await;
+        drain::run(&self.node).await;
+        handle.stop(false).await;
+        running.await.map_err(io::Error::other)?
+    }
+}
+
+fn bind(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        Ok(TcpListener::from(socket))
+    };
+    bound().map_err(|error: io::Error| {
+        io::Error::new(error.kind(), format!("{key} = {address}: {error}"))
+    })
+}

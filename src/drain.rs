@@ -1,0 +1,35 @@
+//! Shutdown: refuse newcomers, say goodbye spread over a window, wait, let go.
+//! Leaves to `hub.rs`: whose turn it is; to `backend.rs`: closing the listeners.
+
+use std::time::{Duration, Instant};
+
+use crate::node::Node;
+
+/// How often the wait looks whether everybody is gone.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Drains the node: not ready at once, the first goodbye after `drain.delay`, the last one
+/// `drain.window` later. Returns when nobody is left or `drain.timeout` has passed since the
+/// call, with the number of connections that are left.
+pub async fn run(node: &Node) -> usize {
+    let limits = &node.config().drain;
+    let start = Instant::now();
+    let hub = node.hub();
+    hub.refuse_new();
+    log::info!(connections = hub.connections(); "draining");
+    let idle = async || {
+        while hub.connections() > 0 {
+            actix_rt::time::sleep(LOOK).await;
+        }
+    };
+    let all = async {
+        // The delay lets whoever asks /readyz see it before the first connection is closed.
+        actix_rt::time::sleep(limits.delay).await;
+        hub.drain(limits.window);
+        idle().await;
+    };
+    let _ = actix_rt::time::timeout(limits.timeout, all).await;
+    let left = hub.connections();
+    log::info!(left, seconds:% = format_args!("{:.3}", start.elapsed().as_secs_f64()); "drained");
+    left
+}

@@ -1,0 +1,188 @@
+//! The public listener: its routes, and the way from a request to a connection.
+//! Leaves to `connection.rs`: everything after the 101; to `control.rs`: the operator's routes.
+
+mod handshake;
+mod origin;
+mod peer;
+
+use std::{
+    future::ready,
+    io,
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_http::{HttpService, KeepAlive, error::DispatchError};
+use actix_rt::net::TcpStream;
+use actix_server::ServerBuilder;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::{App, HttpRequest, HttpResponse, body::BoxBody, dev::AppConfig, web};
+
+use self::handshake::Refusal;
+use crate::{
+    callback::Callback,
+    connection::{Connection, Origin, Upgraded},
+    hub::{Seat, Shard},
+    inbound::{self, InboundLimits, Observed},
+    message::Room,
+    node::Node,
+    outbox::OutboxBody,
+    readiness,
+    socket::{Socket, SocketControl, SocketLimits},
+    watchdog::Watchdog,
+};
+
+/// How long a plain HTTP connection may idle between two requests. The gateway's own keepalive
+/// towards the backend is shorter, so that it never reuses a connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Adds the public listener to `builder`. Every worker gets a hub shard of its own, and is
+/// watched if there is a watchdog.
+///
+/// # Errors
+/// The listener's.
+pub fn listen(
+    builder: ServerBuilder,
+    listener: TcpListener,
+    node: &Node,
+    watchdog: Option<&Watchdog>,
+) -> io::Result<ServerBuilder> {
+    let (node, watchdog) = (node.clone(), watchdog.cloned());
+    builder.listen("public", listener, move || {
+        if let Some(watchdog) = &watchdog {
+            watchdog.watch_this_worker();
+        }
+        let worker = Worker { node: node.clone(), shard: Shard::attach(node.hub()) };
+        let config = node.config();
+        let limits = SocketLimits {
+            write_timeout: config.limits.write_timeout,
+            handshake_timeout: config.server.handshake_timeout,
+        };
+        let http = HttpService::build()
+            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+            .client_request_timeout(limits.handshake_timeout)
+            // Anything between 1 and 499 ms leaks connections, 0 closes cleanly and at once.
+            .client_disconnect_timeout(Duration::ZERO)
+            .on_connect_ext(|socket: &Socket, data| {
+                data.insert(socket.control());
+            });
+        fn_service(move |io: TcpStream| {
+            let address = io.peer_addr().ok();
+            let socket = Socket::accept(io, limits).map_err(DispatchError::Io);
+            ready(socket.map(|socket| (socket, address)))
+        })
+        .and_then(
+            http.h1(map_config(App::new().app_data(Rc::new(worker)).configure(routes), |()| {
+                AppConfig::default()
+            })),
+        )
+    })
+}
+
+/// One worker's node and shard.
+struct Worker {
+    node: Node,
+    shard: Rc<Shard>,
+}
+
+fn routes(app: &mut web::ServiceConfig) {
+    app.route("/ws/echo", web::to(echo))
+        .route("/ws/rooms/{room}", web::to(room))
+        .route("/readyz", web::get().to(readyz))
+        .default_service(web::to(nowhere));
+}
+
+async fn echo(request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(&request, body, |_| Ok(Callback::Echo))
+}
+
+async fn room(request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(&request, body, |request| {
+        let name = request.match_info().get("room").unwrap_or_default();
+        let room = name.parse::<Room>().map_err(|error| Refusal::bad_room(error.to_string()))?;
+        Ok(Callback::Room(room))
+    })
+}
+
+async fn readyz(request: HttpRequest) -> HttpResponse {
+    match request.app_data::<Rc<Worker>>() {
+        Some(worker) => readiness::answer(&worker.node),
+        None => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+async fn nowhere() -> HttpResponse {
+    HttpResponse::NotFound().body("no such route: /ws/echo and /ws/rooms/{room} are here\n")
+}
+
+/// From a request to a running connection, or to a refusal, in one synchronous turn: a peer
+/// that is told 101 is in the hub before a drain can look.
+fn upgrade(
+    request: &HttpRequest,
+    body: web::Payload,
+    route: impl FnOnce(&HttpRequest) -> Result<Callback, Refusal>,
+) -> HttpResponse {
+    let (Some(worker), Some(socket)) =
+        (request.app_data::<Rc<Worker>>(), request.conn_data::<SocketControl>())
+    else {
+        log::error!("a request came without its worker or its socket");
+        return HttpResponse::InternalServerError().finish();
+    };
+    match admit(request, worker, route) {
+        Ok(admitted) => start(request, body, &worker.node, socket, admitted)
+            .unwrap_or_else(|error| error.error_response()),
+        Err(refusal) => {
+            worker.node.metrics().rejected(refusal.label);
+            refusal.response()
+        }
+    }
+}
+
+/// A handshake that will be answered with 101.
+struct Admitted {
+    callback: Callback,
+    origin: Origin,
+    seat: Seat,
+}
+
+fn admit(
+    request: &HttpRequest,
+    worker: &Worker,
+    route: impl FnOnce(&HttpRequest) -> Result<Callback, Refusal>,
+) -> Result<Admitted, Refusal> {
+    let rules = &worker.node.config().server;
+    handshake::check(request.method(), request.version(), request.headers())?;
+    origin::check(request.headers(), &rules.allowed_origins)
+        .map_err(|origin| Refusal::foreign_origin(&origin))?;
+    let callback = route(request)?;
+    let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
+    let origin = peer::origin(request.headers(), from, &rules.trusted_proxies);
+    let seat = worker.shard.join(origin.peer, callback.room()).map_err(Refusal::no_room)?;
+    Ok(Admitted { callback, origin, seat })
+}
+
+/// Answers 101 and starts the connection's task.
+fn start(
+    request: &HttpRequest,
+    body: web::Payload,
+    node: &Node,
+    socket: &SocketControl,
+    Admitted { callback, origin, seat }: Admitted,
+) -> actix_web::Result<HttpResponse> {
+    let limits = InboundLimits {
+        message_bytes_max: node.config().limits.message_bytes_max,
+        message_fragments_max: node.config().limits.message_fragments_max,
+    };
+    let observed = Rc::new(Observed::default());
+    let body = inbound::payload(body, limits, Rc::clone(&observed), request)?;
+    let (response, session, messages) = actix_ws::handle(request, body)?;
+    let messages = messages.max_frame_size(limits.frame_bytes_max());
+    let outbox = Rc::clone(&seat.outbox);
+    let response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
+    socket.set_upgraded();
+    let socket = socket.clone();
+    let upgraded = Upgraded { seat, socket, observed, messages, session, callback, origin };
+    actix_rt::spawn(Connection::open(node, upgraded).run());
+    Ok(response)
+}
