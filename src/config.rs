@@ -1,10 +1,29 @@
-//! The configuration of a node: every knob with its default, as one value.
-//! Its floor, the listeners and limits it describes, belong to the files that read it.
+//! The configuration of a node: defaults < `holdline.toml` < `HOLDLINE__*` → one checked `Config`.
+//! Acting on it is left to the files that read it; nobody else judges whether numbers fit together.
 
+mod descriptors;
+mod error;
+mod key;
+mod loader;
+mod origin;
+mod rules;
 mod sections;
+mod source;
+mod spelling;
+mod table;
 
-pub use self::sections::{
-    Control, Drain, Gateway, Heartbeat, Limits, Log, LogFormat, Server, WORKERS_MAX,
+use std::{collections::BTreeSet, path::Path};
+
+pub use self::{
+    descriptors::{
+        DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, fit_descriptors, raise_descriptor_limit,
+    },
+    error::{Error, Problem},
+    key::Key,
+    loader::{FILE_DEFAULT, Loaded, Sources},
+    sections::{Control, Drain, Gateway, Heartbeat, Limits, Log, LogFormat, Server, WORKERS_MAX},
+    source::Source,
+    table::KEYS,
 };
 
 /// Everything a node can be told. The default is the documented one, resolved for this machine.
@@ -25,3 +44,44 @@ pub struct Config {
     /// The form of the log.
     pub log: Log,
 }
+
+impl Config {
+    /// Reads `file` and over it the environment of this process, and checks the result.
+    ///
+    /// Without `file`, [`FILE_DEFAULT`] in the working directory is read if it is there.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once: an unreadable file, unknown keys, values that break a
+    /// rule of their own or one beside others.
+    pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
+        // Lossy, because one variable of somebody else in another encoding must not stop us; the
+        // replacement characters in one of ours break its rule.
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+        Self::load_from(file, variables)
+    }
+
+    /// [`Config::load`] with an environment of the caller's.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded, Error> {
+        loader::load(file, variables)
+    }
+
+    /// Checks a configuration made by code; returns the warnings, one sentence each.
+    ///
+    /// # Errors
+    /// Every value that breaks a rule, alone or beside others.
+    pub fn validate(&self) -> Result<Vec<String>, Error> {
+        let findings = rules::check(self, &Sources::by_code(self), &BTreeSet::new());
+        Error::unless_empty(findings.problems)?;
+        Ok(findings.warnings)
+    }
+}
+
+#[cfg(test)]
+mod tests;

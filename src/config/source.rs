@@ -1,0 +1,121 @@
+//! Where a value comes from, and the reading of the two places that have some: file and environment.
+//! Which key a value belongs to and whether it is well written is left to `loader`.
+
+use std::{
+    fmt, fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use ::config::{Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
+
+use super::error::Problem;
+
+/// Every variable of ours begins with this. Two underscores, because an orchestrator that knows a
+/// service called holdline sets variables such as `HOLDLINE_PORT` of its own.
+pub(super) const PREFIX: &str = "HOLDLINE__";
+
+/// Where the value of a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// This file.
+    File(PathBuf),
+    /// This environment variable.
+    Variable(String),
+    /// The program that embeds Holdline.
+    Code,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Code => f.write_str("code"),
+        }
+    }
+}
+
+/// A value as found, still under the name its author gave it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) key: String,
+    pub(super) value: Value,
+    pub(super) source: Source,
+}
+
+/// What the file says. Without `required`, a file that is not there says nothing.
+pub(super) fn read_file(path: &Path, required: bool) -> Result<Option<Vec<Found>>, Problem> {
+    // Read here and not by the config crate: it would also try `FILE.toml` and hide the reason.
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && !required => return Ok(None),
+        Err(error) => return Err(Problem::file(path, error.to_string())),
+    };
+    let table = File::from_str(&text, FileFormat::Toml).collect().map_err(|error| {
+        let reason = match error {
+            ::config::ConfigError::FileParse { cause, .. } => cause.to_string(),
+            other => other.to_string(),
+        };
+        Problem::file(path, reason)
+    })?;
+    let mut found = Vec::new();
+    flatten("", table.into(), &Source::File(path.to_owned()), &mut found);
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(Some(found))
+}
+
+/// What the environment says: each variable that begins with [`PREFIX`].
+pub(super) fn read_environment(
+    variables: impl IntoIterator<Item = (String, String)>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Found> {
+    let mut names = Map::new();
+    let mut values = Map::new();
+    for (name, value) in variables {
+        // The crate reads names without regard to case, so two of them may mean one key.
+        if let Some(other) = names.insert(name.to_lowercase(), name.clone())
+            && is_ours(&name)
+        {
+            problems.push(Problem::SetTwice { first: other, second: name.clone() });
+        }
+        values.insert(name, value);
+    }
+    // No `try_parsing`: it would turn the text 007 into the number 7.
+    let environment = Environment::with_prefix("HOLDLINE")
+        .prefix_separator("__")
+        .separator("__")
+        .source(Some(values));
+    let mut found: Vec<Found> = environment
+        .collect()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| {
+            let name = format!("{PREFIX}{}", key.replace('.', "__")).to_lowercase();
+            let name = names.get(&name).cloned().unwrap_or(name);
+            Found { key, value, source: Source::Variable(name) }
+        })
+        .collect();
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found
+}
+
+fn is_ours(name: &str) -> bool {
+    name.to_uppercase().starts_with(PREFIX)
+}
+
+/// Names each leaf by its path. An empty table is a leaf too, or a misspelt section would pass.
+fn flatten(path: &str, value: Value, source: &Source, found: &mut Vec<Found>) {
+    match value.kind {
+        ValueKind::Table(table) if path.is_empty() || !table.is_empty() => {
+            for (name, value) in table {
+                let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+                flatten(&path, value, source, found);
+            }
+        }
+        _ => found.push(Found { key: path.to_owned(), value, source: source.clone() }),
+    }
+}
