@@ -1,4 +1,5 @@
 //! Holdline: the WebSocket tier of an HTTP application.
+//! The map of the house is ARCHITECTURE.md; each file says what it is responsible for.
 
 pub mod backend;
 pub mod callback;
