@@ -1,4 +1,44 @@
 //! The commands of `holdline`: one file each, from arguments to an exit code.
 //! What the commands do is left to the library.
 
-pub(crate) mod config;
+mod config;
+mod exit;
+mod health;
+mod log;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The WebSocket tier of an HTTP application: holds connections open through silence, proxies,
+/// slow peers and deploys, and says why whenever one ends.
+///
+/// Exit codes: 0 good; 1 what was checked is bad, or the work failed; 64 usage or configuration.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Config(config::Args),
+    Health(health::Args),
+}
+
+/// Runs the command that the process's arguments name.
+pub(crate) fn run() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments { command: Command::Serve(args) }) => serve::run(args),
+        Ok(Arguments { command: Command::Config(args) }) => config::run(args),
+        Ok(Arguments { command: Command::Health(args) }) => health::run(args),
+        Err(answer) => {
+            // Help and version come this way too; they go to standard output and are no fault.
+            let _ = answer.print();
+            if answer.use_stderr() { exit::usage() } else { ExitCode::SUCCESS }
+        }
+    }
+}

@@ -10,8 +10,7 @@ use std::{
 
 use holdline::config::{Config, KEYS, Key, Loaded};
 
-/// The exit code of a configuration that cannot be used (`EX_USAGE` of sysexits.h).
-const CONFIGURATION_ERROR: u8 = 64;
+use super::exit;
 
 /// Show the effective configuration: every key with value, source, default, unit and meaning.
 ///
@@ -32,7 +31,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("{error}");
-            return ExitCode::from(CONFIGURATION_ERROR);
+            return exit::usage();
         }
     };
     for warning in &loaded.warnings {

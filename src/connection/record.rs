@@ -48,12 +48,12 @@ impl Record {
     pub(super) fn close(&self, why: &Disconnect, messages_in: u64, messages_out: u64) {
         let age = self.opened.elapsed();
         self.metrics.ended(self.route, why, age.as_secs_f64());
+        let age = age.as_millis() as f64 / 1000.0;
         let level = if why.is_expected() { Level::Info } else { Level::Warn };
         let code = why.code().map_or_else(|| "-".to_owned(), |code| code.to_string());
         log::log!(
             level,
-            id:% = self.id, request = self.request, reason = why.label(), code,
-            age:% = format_args!("{:.3}", age.as_secs_f64()),
+            id:% = self.id, request = self.request, reason = why.label(), code, age,
             "in" = messages_in, "out" = messages_out;
             "end"
         );

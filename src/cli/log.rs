@@ -1,0 +1,104 @@
+//! How a log line looks: text for people, JSON for collectors.
+//! Leaves to `RUST_LOG` which lines there are.
+
+use std::io::{self, Write};
+
+use env_logger::{Builder, Env, fmt::Formatter};
+use holdline::config::LogFormat;
+use log::{
+    Record,
+    kv::{self, Key, Value, VisitSource},
+};
+
+/// Starts logging to standard error, at `info` unless `RUST_LOG` says otherwise.
+pub(super) fn start(format: LogFormat) {
+    let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    match format {
+        LogFormat::Text => builder.format(text),
+        LogFormat::Json => builder.format(json),
+    };
+    builder.init();
+}
+
+/// `TIME LEVEL words key=value …`.
+fn text(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let time = out.timestamp_millis();
+    write!(out, "{time} {:<5} {}", record.level(), record.args())?;
+    let mut pairs = String::new();
+    let _ = record.key_values().visit(&mut Text(&mut pairs));
+    writeln!(out, "{pairs}")
+}
+
+struct Text<'a>(&'a mut String);
+
+impl<'kvs> VisitSource<'kvs> for Text<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let value = value.to_string();
+        // Quoted where it could be mistaken for something else; escaped, so that what a peer
+        // wrote can never begin a line of its own.
+        let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '=' && c != '\\';
+        let value = match !value.is_empty() && value.chars().all(plain) {
+            true => value,
+            false => format!("{value:?}"),
+        };
+        self.0.push_str(&format!(" {key}={value}"));
+        Ok(())
+    }
+}
+
+/// One object per line: time, level, message, then the same keys as in text.
+fn json(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let mut object = serde_json::Map::new();
+    object.insert("time".into(), out.timestamp_millis().to_string().into());
+    object.insert("level".into(), record.level().as_str().to_lowercase().into());
+    object.insert("message".into(), record.args().to_string().into());
+    let _ = record.key_values().visit(&mut Json(&mut object));
+    writeln!(out, "{}", serde_json::Value::Object(object))
+}
+
+struct Json<'a>(&'a mut serde_json::Map<String, serde_json::Value>);
+
+impl<'kvs> VisitSource<'kvs> for Json<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let number = value.to_u64().map(serde_json::Value::from);
+        let number = number.or_else(|| value.to_f64().map(serde_json::Value::from));
+        let value = number.unwrap_or_else(|| value.to_string().into());
+        self.0.insert(key.to_string(), value);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(value: &str) -> String {
+        let mut text = String::new();
+        let pair = ("key", value);
+        let _ = kv::Source::visit(&pair, &mut Text(&mut text));
+        text
+    }
+
+    #[test]
+    fn plain_values_stay_plain_and_others_are_quoted() {
+        assert_eq!(pairs("/ws/echo"), " key=/ws/echo");
+        assert_eq!(pairs("Mozilla 5.0"), " key=\"Mozilla 5.0\"");
+        assert_eq!(pairs(""), " key=\"\"");
+    }
+
+    #[test]
+    fn nothing_that_a_peer_wrote_can_forge_a_line_or_a_key() {
+        assert_eq!(pairs("x\n2026 INFO end"), " key=\"x\\n2026 INFO end\"");
+        assert_eq!(pairs("x reason=drain"), " key=\"x reason=drain\"");
+        assert_eq!(pairs("\u{1b}[2J"), " key=\"\\u{1b}[2J\"");
+    }
+
+    #[test]
+    fn numbers_stay_numbers_in_json() {
+        let mut object = serde_json::Map::new();
+        let source = [("in", Value::from(3_u64)), ("age", Value::from(1.5)), ("id", "07".into())];
+        let _ = kv::Source::visit(&source[..], &mut Json(&mut object));
+        let json = serde_json::Value::Object(object).to_string();
+        assert_eq!(json, r#"{"age":1.5,"id":"07","in":3}"#);
+    }
+}
