@@ -1,4 +1,4 @@
-//! The configuration of a node: defaults < `holdline.toml` < `HOLDLINE__*` → one checked `Config`.
+//! The configuration: defaults < `holdline.toml` < `HOLDLINE__*` → one checked `Config`.
 //! Acting on it is left to the files that read it; nobody else judges whether numbers fit together.
 
 mod descriptors;

@@ -1,5 +1,5 @@
 //! `holdline config`: shows the configuration that `holdline serve` would use, or checks it.
-//! Reading and judging it is left to the library; the descriptor limit is the serving process's own.
+//! Reading and judging it is left to the library; the descriptor limit to `serve`.
 
 use std::{
     fmt::Write as _,

@@ -1,4 +1,4 @@
-//! One key of the configuration: its name, unit and meaning, and the place in `Config` it stands for.
+//! One key of the configuration: name, unit, meaning, and the place in `Config` it stands for.
 //! The list of all keys is left to `table`, spellings to `spelling`.
 
 use ::config::Value;
@@ -111,7 +111,7 @@ mod tests {
     fn a_slip_of_the_finger_finds_the_key_that_was_meant() {
         assert_eq!(nearest("hearbeat.ping_intervall"), Some("heartbeat.ping_interval"));
         assert_eq!(nearest("server_listen"), Some("server.listen"));
-        assert_eq!(nearest("Server.Listen"), Some("server.listen"));
+        assert_eq!(nearest("SERVER.LISTEN"), Some("server.listen"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The sections of the configuration as plain values, with the documented defaults.
-//! Reading them from files and the environment, and checking them, is left to the files beside this.
+//! Reading and checking them is left to the files beside this one.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -16,7 +16,8 @@ pub const WORKERS_MAX: usize = 255;
 pub struct Server {
     /// Where the gateway reaches this node. Port 0 lets the system choose; the log tells which.
     pub listen: SocketAddr,
-    /// Threads that serve connections, 1 to [`WORKERS_MAX`]. Default: one per core this process may use.
+    /// Threads that serve connections, 1 to [`WORKERS_MAX`]. Default: one per core this process
+    /// may use.
     pub workers: usize,
     /// Connections held at once; over it a handshake gets 503 and the gateway tries another node.
     pub connections_max: usize,
@@ -26,7 +27,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// A connection that has not become a WebSocket this long after its first byte is cut.
     pub handshake_timeout: Duration,
-    /// A worker that does not answer the watchdog for this long, twice in a row, aborts the process.
+    /// A worker that does not answer the watchdog for this long, twice in a row, aborts the
+    /// process.
     pub stall_timeout: Duration,
 }
 
@@ -120,7 +122,8 @@ pub struct Limits {
     pub outbox_frames_max: usize,
     /// Bytes all outboxes hold together, a shared frame counted once; past it the slowest goes.
     pub outbox_bytes_total: usize,
-    /// Bytes of publications queued towards one other worker; past it the publisher waits or gets 503.
+    /// Bytes of publications queued towards one other worker; past it the publisher waits or gets
+    /// 503.
     pub mailbox_bytes_max: usize,
     /// A connection whose peer takes not one byte of what is to be sent for this long is ended.
     pub write_timeout: Duration,
@@ -161,7 +164,8 @@ pub struct Drain {
     pub delay: Duration,
     /// Time over which the goodbyes are spread, so that the peers do not all return at once.
     pub window: Duration,
-    /// The whole shutdown; what is still open then is cut. Keep it below the container's stop grace.
+    /// The whole shutdown; what is still open then is cut. Keep it below the container's stop
+    /// grace.
     pub timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Where a value comes from, and the reading of the two places that have some: file and environment.
+//! Where a value comes from, and the reading of the two places: file and environment.
 //! Which key a value belongs to and whether it is well written is left to `loader`.
 
 use std::{

@@ -1,4 +1,4 @@
-//! How a value is written: from TOML or the environment to Rust, and back for messages and listings.
+//! How a value is written: from TOML or the environment to Rust, and back for people to read.
 //! Whether a well-written value makes sense is left to `rules`.
 
 use std::{

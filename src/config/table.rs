@@ -1,5 +1,9 @@
-//! The table of all keys, in the order of the manual: name, unit, meaning, and how it is read and shown.
+//! The table of all keys, in the manual's order: name, unit, meaning, how it is read and shown.
 //! What a key is, is left to `key`; the reasons behind the numbers to the manual, `holdline.toml`.
+
+use std::time::Duration;
+
+use ::config::Value;
 
 use super::{
     key::Key,
@@ -142,7 +146,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "limits.outbox_bytes_total",
         "bytes",
-        "What may wait on all connections together, a shared frame counted once; past it the slowest goes.",
+        "What may wait on all connections together, a shared frame once; past it the slowest goes.",
         |config, value| put(&mut config.limits.outbox_bytes_total, bytes(value)),
         |config| show_bytes(config.limits.outbox_bytes_total),
     ),
@@ -228,10 +232,7 @@ fn put<T>(place: &mut T, read: Read<T>) -> Read<()> {
     Ok(())
 }
 
-fn ping_interval(
-    read_timeout: std::time::Duration,
-    value: &::config::Value,
-) -> Read<Option<std::time::Duration>> {
+fn ping_interval(read_timeout: Duration, value: &Value) -> Read<Option<Duration>> {
     let auto = Some(Heartbeat::ping_interval_for(read_timeout));
     or_auto(value, auto, |value| or_off(value, duration))
 }

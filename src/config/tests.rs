@@ -223,6 +223,21 @@ fn a_file_that_is_not_toml_is_refused_with_its_line() {
 }
 
 #[test]
+fn with_a_file_that_cannot_be_read_nobody_is_blamed_for_what_it_may_have_set() {
+    let interval = ("HOLDLINE__HEARTBEAT__PING_INTERVAL", "40s");
+    let unreadable = complaints("[gateway", &[interval]);
+    assert!(unreadable.len() == 1 && unreadable[0].starts_with("FILE: "), "{unreadable:#?}");
+    let misspelt = complaints("[gateway", &[interval, ("HOLDLINE__LOG__FORMAT", "xml")]);
+    assert!(misspelt[1].starts_with("log.format"), "{misspelt:#?}");
+}
+
+#[test]
+fn what_a_variable_says_is_taken_literally() {
+    let complaints = complaints("", &[("HOLDLINE__LOG__FORMAT", "007")]);
+    assert!(complaints[0].starts_with("log.format = \"007\" "), "{complaints:#?}");
+}
+
+#[test]
 fn a_named_file_must_exist_while_the_default_one_need_not() {
     let missing = Path::new("/nonexistent/holdline.toml");
     let error = Config::load_from(Some(missing), []).expect_err("no such file");

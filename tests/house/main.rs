@@ -1,4 +1,4 @@
-//! The house rules a compiler does not check: floors, sizes and the two lines each file begins with.
+//! The house rules a compiler does not check: floors, sizes, the two lines each file begins with.
 //! Formatting is left to rustfmt, everything about expressions to clippy.
 
 mod code;

@@ -87,9 +87,7 @@ fn a_function_that_is_one_line_too_long_is_found() {
     let function = |lines: usize| {
         let body =
             "    g(\"}\", '}', b'\\'', 'a', \"\\\"}\", r#\"\"}\"#); // }\n".repeat(lines - 2);
-        let code = format!(
-            "trait T {{\n    fn a(b: [u8; 4]);\n}}\nfn f<'a>(c: fn(&'a u8)) {{\n{body}}}\n"
-        );
+        let code = format!("trait T {{\n    fn a();\n}}\nfn f<'a>(b: [u8; 4]) {{\n{body}}}\n");
         found(&[("src/hub.rs", &code)])
     };
     assert_eq!(function(FUNCTION_LINES_MAX), [""; 0]);
@@ -99,6 +97,7 @@ fn a_function_that_is_one_line_too_long_is_found() {
 #[test]
 fn words_in_comments_and_literals_are_no_imports() {
     let code = "// crate::node\n/* crate::node */\nconst A: &str = \"crate::node\";\n\
-                const B: &str = r#\"\" crate::node\"#;\nmacro_rules! m { () => { $crate::config::x } }\n";
+                const B: &str = r#\"\" crate::node\"#;\nuse subcrate::node;\n\
+                macro_rules! m { () => { $crate::config::x } }\n";
     assert_eq!(found(&[("src/hub.rs", code)]), [""; 0]);
 }
