@@ -2,24 +2,24 @@
 //! Leaves to `outbox.rs` what waits for the peer, to `inbound.rs` what a valid message is, to
 //! `heartbeat.rs` when a peer is dead, to `socket.rs` the write deadline.
 
+mod alarm;
 mod closing;
 mod record;
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use actix_rt::time::{Sleep, sleep_until};
 use actix_ws::{MessageStream, ProtocolError, Session};
 use bytes::Bytes;
 use futures_core::Stream;
 
 pub use self::record::Origin;
-use self::record::Record;
+use self::{alarm::Alarm, record::Record};
 use crate::{
     callback::{Action, Callback},
     disconnect::Disconnect,
@@ -325,35 +325,5 @@ impl Drop for Connection {
         self.count_sent();
         let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);
         self.record.close(&why, self.messages_in, self.sent_known.messages);
-    }
-}
-
-/// One timer for all of a connection's deadlines. It is only ever set earlier: a deadline that
-/// has moved away costs one vain wake-up, not a timer operation per message.
-#[derive(Default)]
-struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-    set_to: Option<Instant>,
-}
-
-impl Alarm {
-    fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(deadline) = deadline
-            && self.set_to.is_none_or(|set_to| deadline < set_to)
-        {
-            self.set_to = Some(deadline);
-            match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(deadline.into()),
-                None => self.sleep = Some(Box::pin(sleep_until(deadline.into()))),
-            }
-        }
-        match &mut self.sleep {
-            Some(sleep) if self.set_to.is_some() => {
-                std::task::ready!(sleep.as_mut().poll(cx));
-                self.set_to = None;
-                Poll::Ready(())
-            }
-            _ => Poll::Pending,
-        }
     }
 }

@@ -31,14 +31,11 @@ pub use self::{
     shard::{Seat, Shard},
 };
 use crate::{
-    config::Config,
+    config::{Config, WORKERS_MAX},
     disconnect::Disconnect,
     message::{ConnectionId, Room},
     outbox::OutboxLimits,
 };
-
-/// The most shards a hub has: a room knows its shards by the bits of one word.
-pub const SHARDS_MAX: usize = 64;
 
 /// The node-wide part of the hub; share it with [`Arc`].
 #[derive(Debug)]
@@ -215,7 +212,7 @@ impl Hub {
         });
         let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
         let free = shards.iter().position(Option::is_none).unwrap_or(shards.len());
-        assert!(free < SHARDS_MAX, "more than {SHARDS_MAX} workers");
+        assert!(free < WORKERS_MAX, "a room knows its shards by the bits of one word");
         if free == shards.len() {
             shards.push(None);
         }

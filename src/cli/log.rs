@@ -10,9 +10,13 @@ use log::{
     kv::{self, Key, Value, VisitSource},
 };
 
-/// Starts logging to standard error, at `info` unless `RUST_LOG` says otherwise.
+/// What is logged unless `RUST_LOG` says otherwise. actix's own account of its threads is left
+/// out: what an operator needs of it is in our lines.
+const FILTER: &str = "info,actix_server=warn";
+
+/// Starts logging to standard error.
 pub(super) fn start(format: LogFormat) {
-    let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    let mut builder = Builder::from_env(Env::default().default_filter_or(FILTER));
     match format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),

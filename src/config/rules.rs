@@ -168,9 +168,12 @@ fn sizes(check: &mut Check<'_>) {
             )
         });
     }
-    let total = limits.outbox_bytes_total >= limits.outbox_bytes_max;
-    check.must(&["limits.outbox_bytes_total", OUTBOX], total, |check| {
-        format!("must be at least one full outbox, {}", check.quote(OUTBOX))
+    // Each worker watches over its own part of the total, so each part must hold one outbox.
+    let part = limits.outbox_bytes_total / check.config.server.workers.max(1);
+    let total = part >= limits.outbox_bytes_max;
+    check.must(&["limits.outbox_bytes_total", OUTBOX, "server.workers"], total, |check| {
+        let (outbox, workers) = (check.quote(OUTBOX), check.quote("server.workers"));
+        format!("must be at least one full outbox, {outbox}, for each of {workers}")
     });
 }
 

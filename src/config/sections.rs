@@ -8,8 +8,8 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The most workers a node can have: a connection's id carries its worker in one byte.
-pub const WORKERS_MAX: usize = 255;
+/// The most workers a node can have: a room knows which of them have members by one word's bits.
+pub const WORKERS_MAX: usize = 64;
 
 /// `server`: the public listener and what it admits.
 #[derive(Clone, Debug, PartialEq, Eq)]

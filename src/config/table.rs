@@ -27,7 +27,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "server.workers",
         "threads",
-        "Threads that serve connections, 1 to 255; \"auto\" is one per core this process may use.",
+        "Threads that serve connections, 1 to 64; \"auto\" is one per core this process may use.",
         |config, value| put(&mut config.server.workers, or_auto(value, sections::cores(), count)),
         |config| config.server.workers.to_string(),
     )

@@ -10,7 +10,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{Alarm, Connection};
+use super::{Connection, alarm::Alarm};
 use crate::outbox::Stage;
 
 /// How long actix may take to let go of a stream that was killed.

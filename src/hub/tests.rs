@@ -1,3 +1,6 @@
+//! What the hub promises, with two shards on one thread.
+//! Leaves to `tests/e2e`: real threads and real peers.
+
 use std::{
     pin::Pin,
     rc::Rc,

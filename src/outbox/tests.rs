@@ -1,3 +1,6 @@
+//! What the outbox promises, with a body that is polled by hand.
+//! Leaves to `tests/e2e`: sockets that are really stuck.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},

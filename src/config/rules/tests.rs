@@ -74,10 +74,15 @@ fn an_outbox_and_a_mailbox_hold_at_least_one_whole_message() {
 }
 
 #[test]
-fn all_outboxes_together_hold_at_least_one_full_outbox() {
-    let total = |bytes| move |it: &mut Config| it.limits.outbox_bytes_total = bytes;
-    assert_eq!(refused(total(1 << 20)), [""; 0]);
-    assert_eq!(refused(total((1 << 20) - 1)), ["limits.outbox_bytes_total"]);
+fn all_outboxes_together_hold_at_least_one_full_outbox_per_worker() {
+    let total = |bytes| {
+        move |it: &mut Config| {
+            it.server.workers = 3;
+            it.limits.outbox_bytes_total = bytes;
+        }
+    };
+    assert_eq!(refused(total(3 << 20)), [""; 0]);
+    assert_eq!(refused(total((3 << 20) - 1)), ["limits.outbox_bytes_total"]);
 }
 
 #[test]
@@ -107,12 +112,12 @@ fn a_limit_of_nothing_is_refused() {
 }
 
 #[test]
-fn a_worker_s_number_fits_a_byte() {
+fn a_room_s_word_has_a_bit_for_every_worker() {
     let workers = |workers| move |it: &mut Config| it.server.workers = workers;
     assert_eq!(refused(workers(0)), ["server.workers"]);
     assert_eq!(refused(workers(1)), [""; 0]);
-    assert_eq!(refused(workers(255)), [""; 0]);
-    assert_eq!(refused(workers(256)), ["server.workers"]);
+    assert_eq!(refused(workers(64)), [""; 0]);
+    assert_eq!(refused(workers(65)), ["server.workers"]);
 }
 
 #[test]
