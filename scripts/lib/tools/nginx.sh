@@ -70,8 +70,6 @@ nginx_fetch_source() {
 # Logging to stderr until the configuration is read spares unprivileged users a warning.
 nginx_configure_and_make() {
   sh auto/configure --with-cc-opt=-O1 --error-log-path=stderr \
-    --with-http_ssl_module --with-http_v2_module --with-http_realip_module --with-http_stub_status_module \
-    --http-client-body-temp-path=client_body_temp --http-proxy-temp-path=proxy_temp \
-    --without-http_fastcgi_module --without-http_uwsgi_module --without-http_scgi_module &&
+    --with-http_ssl_module --with-http_v2_module --with-http_realip_module --with-http_stub_status_module &&
     make --jobs "$(nproc)"
 }
