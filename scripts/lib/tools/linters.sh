@@ -13,7 +13,7 @@ tool_linters() {
 linters_dir() { printf '%s/linters-%s\n' "$tools" "$(cksum <<<"${linters_packages[*]}" | cut -d ' ' -f 1)"; }
 
 linters_install() {
-  local dir work
+  local dir
   dir=$(linters_dir)
   [ -d "$dir" ] && return
   have python3 || install_packages "for the linters" python3

@@ -7,7 +7,8 @@ nginx_oldest=1.27.3
 # The crate carries the complete source of nginx 1.28.3, the last of the 1.28 line.
 nginx_crate=nginx-src
 nginx_crate_version=1.28.5
-nginx_built=$tools/nginx-1.28.3
+# Named after this file too, so that a cache never serves a binary with other modules.
+nginx_built=$tools/nginx-1.28.3-$(cksum <"${BASH_SOURCE[0]}" | cut -d " " -f 1)
 
 tool_nginx() {
   local found

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# The fast stages: what can be said about the files without starting the system.
+# scripts/check runs them alone, scripts/test before everything else.
+
+run_checks() {
+  stage "rust: format" cargo fmt --all --check
+  stage "rust: clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
+  stage "rust: documentation" check_rustdoc
+  stage "rust: unit tests" cargo test --locked --quiet --lib --bins
+  stage "gateway: nginx 1.28 accepts the configuration" check_nginx nginx
+  stage "gateway: nginx 1.30 accepts the configuration" check_nginx nginx-1.30
+  stage "gateway: render" "$root/scripts/lib/check_render"
+  stage "gateway: gixy" check_gixy
+  stage "shell: shellcheck" check_shell
+  stage "containers: hadolint" check_dockerfile
+  stage "containers: compose accepts the file" check_compose
+  stage "toml and yaml" check_toml_and_yaml
+}
+
+check_rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items; }
+
+# check_nginx TOOL: by the very binary, the file as it lies and rendered with everything set.
+check_nginx() {
+  local nginx run
+  nginx=$("$root/scripts/tool" "$1") || cannot_run "no $1"
+  run=$(mktemp --directory)
+  # The nobody that a worker becomes creates temporary folders in here.
+  chmod 755 "$run"
+  "$nginx" -v
+  nginx_accepts "$nginx" "$run" "$root/deploy/nginx/nginx.conf"
+  HOLDLINE_READ_TIMEOUT=90s HOLDLINE_BACKENDS="localhost:9000 127.0.0.1:9002 [::1]:9003" HOLDLINE_RESOLVER=127.0.0.11 \
+    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" gateway_folder "$run"
+  nginx_accepts "$nginx" "$run" "$run/nginx.conf"
+  rm --recursive --force "$run"
+}
+
+# A warning is a refusal: a shipped file has none.
+nginx_accepts() {
+  local output
+  output=$("$1" -e stderr -t -p "$2" -c "$3" 2>&1) || {
+    printf '%s\n' "$output"
+    return 1
+  }
+  printf '%s\n' "$output"
+  ! grep --quiet '\[warn\]' <<<"$output"
+}
+
+# What gixy says and we do on purpose:
+#   host_spoofing                        $host has no port, and the backend's same-origin check needs it
+#   status_page_exposed                  the listener's address is the protection: loopback
+#   worker_rlimit_nofile_vs_connections  twice is for servers of files; here a connection is one descriptor, on either side
+check_gixy() {
+  local bin
+  bin=$("$root/scripts/tool" linters) || cannot_run "no gixy"
+  "$bin/gixy" --nginx-version 1.30.4 --skips host_spoofing,status_page_exposed,worker_rlimit_nofile_vs_connections \
+    "$root/deploy/nginx/nginx.conf"
+}
+
+# The programs, and with each what it sources: a library alone would lack the names it is given.
+check_shell() {
+  local bin files libraries
+  bin=$("$root/scripts/tool" linters) || cannot_run "no shellcheck"
+  cd "$root"
+  mapfile -t files < <(git grep --files-with-matches --perl-regexp '\A#!.*\b(sh|bash)$')
+  mapfile -t libraries < <(git grep --files-with-matches --perl-regexp '\A# shellcheck shell=bash$')
+  [ "${#files[@]}" -gt 5 ] || fail "found only ${#files[@]} shell programs: ${files[*]}"
+  local library
+  for library in "${libraries[@]}"; do
+    git grep --quiet --fixed-strings "/${library#scripts/}\"" -- scripts || fail "nothing sources $library, so it is not checked"
+  done
+  "$bin/shellcheck" --check-sourced "${files[@]}"
+  printf '%s programs, %s libraries\n' "${#files[@]}" "${#libraries[@]}"
+}
+
+check_dockerfile() {
+  local bin
+  bin=$("$root/scripts/tool" linters) || cannot_run "no hadolint"
+  "$bin/hadolint" "$root/deploy/Dockerfile"
+}
+
+# As it lies, and with every variable set.
+check_compose() {
+  local compose
+  compose=$("$root/scripts/tool" compose) || cannot_run "no Compose v2"
+  "$compose" --file "$root/docker-compose.yml" config --quiet
+  GATEWAY_PORT=127.0.0.1:8088 HOLDLINE_READ_TIMEOUT=2m HOLDLINE_REPLICAS=3 EXTRA_CA=/dev/null \
+    "$compose" --file "$root/docker-compose.yml" config --quiet
+}
+
+check_toml_and_yaml() {
+  local bin files
+  bin=$("$root/scripts/tool" linters) || cannot_run "no taplo and yamllint"
+  cd "$root"
+  mapfile -t files < <(git ls-files '*.toml')
+  RUST_LOG=error "$bin/taplo" lint --no-schema "${files[@]}"
+  mapfile -t files < <(git ls-files '*.yml' '*.yaml')
+  "$bin/yamllint" --strict "${files[@]}"
+}

@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# Gateway and backend as processes of this machine: start, ask, drain, stop.
+# All they leave is in one run folder; how containers are started is compose.sh.
+
+run=${HOLDLINE_RUN_DIR:-$root/target/run}
+binary=${CARGO_TARGET_DIR:-$root/target}/release/holdline
+
+# A node leaves before its drain.timeout (25s by default); the same grace as the container's.
+stop_grace=${HOLDLINE_STOP_GRACE:-30}
+
+native_up() {
+  native_build
+  mkdir --parents "$run"
+  run=$(cd "$run" && pwd)
+  # One word for both, as in the compose file. Only the gateway's variable is documented; the backend's own is respected.
+  export HOLDLINE_READ_TIMEOUT=${HOLDLINE_READ_TIMEOUT:-${HOLDLINE__GATEWAY__READ_TIMEOUT:-60s}}
+  export HOLDLINE__GATEWAY__READ_TIMEOUT=$HOLDLINE_READ_TIMEOUT
+  export GATEWAY_PORT=${GATEWAY_PORT:-8080} GATEWAY_STATUS_LISTEN=${GATEWAY_STATUS_LISTEN:-127.0.0.1:8081}
+  export GATEWAY_WORKER_FILES=${GATEWAY_WORKER_FILES:-$(gateway_worker_files)}
+  local nginx
+  nginx=$("$root/scripts/tool" nginx)
+
+  if process_is_alive backend || process_is_alive gateway; then
+    if [ "$(cat "$run/settings" 2>/dev/null)" = "$(native_settings)" ] && [ "$(http_status "$GATEWAY_PORT" /healthz)" = 200 ]; then
+      say "already up"
+      native_print
+      return
+    fi
+    say "up, but not well or not with these settings and this build: restarting"
+  fi
+  native_down
+  native_start "$nginx"
+  native_print
+}
+
+native_build() {
+  ensure_cargo
+  say "building the backend"
+  cargo build --manifest-path "$root/Cargo.toml" --release --locked --quiet >&2 || fail "the backend did not build"
+}
+
+native_start() {
+  local nginx=$1 server
+  port_must_be_free "${GATEWAY_PORT##*:}" GATEWAY_PORT
+  port_must_be_free "${GATEWAY_STATUS_LISTEN##*:}" GATEWAY_STATUS_LISTEN
+  # From here on, a failure or Ctrl-C must leave nothing behind.
+  trap native_down EXIT
+
+  backend_start
+  # Where it listens is its own configuration's business (holdline.toml, environment, port 0), so its log is asked.
+  wait_until 20 backend_listens || backend_failed
+  server=$(backend_address server)
+  HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$server} gateway_folder "$run"
+  "$nginx" -e stderr -p "$run" -c "$run/nginx.conf" || fail "nginx did not start"
+  process_remember gateway "$(cat "$run/nginx.pid")"
+  wait_until 20 gateway_is_ready || gateway_failed
+  native_settings >"$run/settings"
+
+  trap - EXIT
+}
+
+# In its own session, so that it outlives the terminal; in the repository's folder, where holdline.toml is.
+backend_start() {
+  : >"$run/backend.log"
+  (
+    cd "$root"
+    exec env MALLOC_TRIM_THRESHOLD_=131072 setsid "$binary" serve </dev/null >>"$run/backend.log" 2>&1
+  ) &
+  process_remember backend $!
+}
+
+backend_listens() {
+  process_is_alive backend || backend_failed
+  [ -n "$(backend_address server)" ]
+}
+
+# backend_address server|control: from the log line of its start.
+backend_address() {
+  sed --quiet "s/.* listening .*$1=\([^ ]*\).*/\1/p" "$run/backend.log" | tail -n 1
+}
+
+gateway_is_ready() {
+  process_is_alive backend || backend_failed
+  [ "$(http_status "$GATEWAY_PORT" /healthz)" = 200 ]
+}
+
+backend_failed() {
+  tail -n 15 "$run/backend.log" >&2
+  fail "the backend did not start; its log is $run/backend.log"
+}
+
+gateway_failed() {
+  tail -n 15 "$run/error.log" >&2
+  fail "the gateway does not reach the backend; its log is $run/error.log"
+}
+
+# The backend first: it says goodbye to every peer through a gateway that is still there.
+native_down() {
+  process_stop backend TERM "$stop_grace"
+  process_stop gateway QUIT 5
+  rm --force "$run/settings"
+}
+
+# What a running stack was started with: another value is a reason to restart.
+native_settings() {
+  {
+    env | grep -E '^(HOLDLINE|GATEWAY)_|^RUST_LOG=' | grep -Ev '^HOLDLINE_(RUN|TOOLS)_DIR=' | sort
+    cat "$binary" "$root/deploy/nginx/nginx.conf" "$root/deploy/nginx/render"
+    cat "$root/holdline.toml" 2>/dev/null || true
+  } | cksum
+}
+
+native_print() {
+  local control
+  control=$(backend_address control)
+  cat <<END
+Holdline is up.
+  echo     ws://localhost:$GATEWAY_PORT/ws/echo
+  rooms    ws://localhost:$GATEWAY_PORT/ws/rooms/{room}
+  health   http://localhost:$GATEWAY_PORT/healthz
+  metrics  http://$control/metrics
+  logs     $run/{backend,access,error}.log
+Try it:    \$(scripts/tool wscat) --slash --show-ping-pong --connect ws://localhost:$GATEWAY_PORT/ws/echo
+Stop it:   scripts/down
+END
+}
