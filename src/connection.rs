@@ -29,7 +29,7 @@ use crate::{
     inbound::Observed,
     message::{Message, Room},
     node::Node,
-    outbox::{Outbox, Stage, Traffic},
+    outbox::{Outbox, Stage},
     pace::Pace,
     socket::{SocketControl, SocketEnd},
 };
@@ -74,7 +74,6 @@ pub struct Connection {
     /// Frames of the peer that the heartbeat knows of.
     frames_known: u64,
     messages_in: u64,
-    sent_known: Traffic,
     turn: u32,
     reading_paused: bool,
     /// A publication that found a mailbox full, and when to try again.
@@ -106,7 +105,6 @@ impl Connection {
             alarm: Alarm::default(),
             frames_known: 0,
             messages_in: 0,
-            sent_known: Traffic::default(),
             turn: 0,
             reading_paused: false,
             delayed: None,
@@ -188,9 +186,7 @@ impl Connection {
 
     fn act_on(&mut self, message: Message) {
         self.messages_in += 1;
-        let metrics = self.node.metrics();
-        metrics.messages_in.inc();
-        metrics.bytes_in.inc_by(message.len() as u64);
+        self.seat.shard.tally().received(message.len());
         if self.pace.as_mut().is_some_and(|pace| !pace.allows(Instant::now())) {
             return self.end(Disconnect::RateLimited);
         }
@@ -200,7 +196,6 @@ impl Connection {
             }
             Action::Publish(room, message) => self.publish(room, frame::message(&message)),
         }
-        self.count_sent();
     }
 
     /// Publishes, or stops reading until there is room: the publisher waits, nothing is lost.
@@ -242,7 +237,6 @@ impl Connection {
                 }
             }
         }
-        self.count_sent();
         if let Some((room, frame, _)) = self.delayed.take_if(|(.., at)| *at <= now) {
             self.publish(room, frame);
         }
@@ -292,7 +286,11 @@ impl Connection {
         if let Some(close) = self.observed.peer_close() {
             return Disconnect::PeerClosed(close);
         }
-        if self.observed.ended() { self.why_gone() } else { Disconnect::InternalError }
+        let gone = self.observed.ended() || self.socket.end().is_some();
+        if gone || self.outbox().stage() == Stage::Gone {
+            return self.why_gone();
+        }
+        Disconnect::InternalError
     }
 
     /// Why the stream is gone.
@@ -301,15 +299,6 @@ impl Connection {
             Some(SocketEnd::WriteTimeout) => Disconnect::WriteTimeout,
             _ => Disconnect::PeerGone,
         }
-    }
-
-    /// Brings the metrics of what was sent up to date; the outbox itself counts for one thread.
-    fn count_sent(&mut self) {
-        let sent = self.outbox().sent();
-        let metrics = self.node.metrics();
-        metrics.messages_out.inc_by(sent.messages - self.sent_known.messages);
-        metrics.bytes_out.inc_by(sent.bytes - self.sent_known.bytes);
-        self.sent_known = sent;
     }
 
     fn outbox(&self) -> &Outbox {
@@ -322,8 +311,7 @@ impl Drop for Connection {
         // Without an end so far the task was dropped or panicked: the peer is told so.
         self.end(Disconnect::InternalError);
         self.outbox().finish_behind_close();
-        self.count_sent();
         let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);
-        self.record.close(&why, self.messages_in, self.sent_known.messages);
+        self.record.close(&why, self.messages_in, self.outbox().sent());
     }
 }

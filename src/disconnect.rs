@@ -136,9 +136,10 @@ impl Disconnect {
         }
     }
 
-    /// Whether what is already queued for the peer is still worth sending before the close.
+    /// Whether what is already queued for the peer goes out before the close: the answers to
+    /// its good messages do, unless the queue itself is the trouble or nobody takes it.
     pub(crate) fn sends_queued_first(&self) -> bool {
-        matches!(self, Self::Drain | Self::Kicked(_) | Self::PeerClosed(_))
+        !matches!(self, Self::Slow | Self::NoPong | Self::WriteTimeout | Self::PeerGone)
     }
 
     /// Whether the peer is still there to answer our close frame.

@@ -8,9 +8,12 @@ use crate::node::Node;
 /// How often the wait looks whether everybody is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// The part of `drain.timeout` that is kept for resetting whoever is left, at most.
+const CUT: Duration = Duration::from_secs(1);
+
 /// Drains the node: not ready at once, the first goodbye after `drain.delay`, the last one
-/// `drain.window` later. Returns when nobody is left or `drain.timeout` has passed since the
-/// call, with the number of connections that are left.
+/// `drain.window` later. Whoever is left shortly before `drain.timeout` is reset. Returns when
+/// nobody is left, or at the timeout, with the number of connections that are left.
 pub async fn run(node: &Node) -> usize {
     let limits = &node.config().drain;
     let start = Instant::now();
@@ -28,7 +31,12 @@ pub async fn run(node: &Node) -> usize {
         hub.drain(limits.window);
         idle().await;
     };
-    let _ = actix_rt::time::timeout(limits.timeout, all).await;
+    let cut = CUT.min(limits.timeout / 4);
+    if actix_rt::time::timeout(limits.timeout - cut, all).await.is_err() {
+        log::warn!(connections = hub.connections(); "cutting who is left");
+        hub.cut();
+        let _ = actix_rt::time::timeout(cut, idle()).await;
+    }
     let left = hub.connections();
     log::info!(left, seconds:% = format_args!("{:.3}", start.elapsed().as_secs_f64()); "drained");
     left

@@ -34,6 +34,7 @@ use crate::{
     config::{Config, WORKERS_MAX},
     disconnect::Disconnect,
     message::{ConnectionId, Room},
+    metrics::Metrics,
     outbox::OutboxLimits,
 };
 
@@ -42,6 +43,7 @@ use crate::{
 pub struct Hub {
     /// Random, so that two nodes, or two lives of one node, name connections differently.
     node: u32,
+    metrics: Metrics,
     limits: HubLimits,
     admission: Admission,
     draining: AtomicBool,
@@ -85,10 +87,11 @@ impl std::error::Error for Busy {}
 
 impl Hub {
     /// An empty hub with the bounds of `config`.
-    pub fn new(config: &Config) -> Arc<Self> {
+    pub fn new(config: &Config, metrics: &Metrics) -> Arc<Self> {
         let limits = &config.limits;
         Arc::new(Self {
             node: fastrand::u32(..),
+            metrics: metrics.clone(),
             limits: HubLimits {
                 rooms_max: limits.rooms_max,
                 mailbox_bytes_max: limits.mailbox_bytes_max,
@@ -158,6 +161,13 @@ impl Hub {
         self.refuse_new();
         for (_, link) in self.links() {
             link.mailbox.post(Mail::Drain { window });
+        }
+    }
+
+    /// Resets every stream that is left, after a [`drain`](Self::drain) for which time is up.
+    pub fn cut(&self) {
+        for (_, link) in self.links() {
+            link.mailbox.post(Mail::Cut);
         }
     }
 

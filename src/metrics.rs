@@ -5,7 +5,7 @@
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Opts, Registry, TextEncoder, core::Collector, local::LocalIntCounter,
 };
 
 use crate::disconnect::Disconnect;
@@ -21,14 +21,8 @@ pub struct Metrics {
     opened: IntCounterVec,
     rejected: IntCounterVec,
     disconnects: IntCounterVec,
-    /// Messages from peers.
-    pub messages_in: IntCounter,
-    /// Messages handed to peers' sockets.
-    pub messages_out: IntCounter,
-    /// Payload bytes of messages from peers.
-    pub bytes_in: IntCounter,
-    /// Bytes of data frames handed to peers' sockets, frame headers included.
-    pub bytes_out: IntCounter,
+    messages: IntCounterVec,
+    bytes: IntCounterVec,
     /// Pings queued for peers.
     pub pings_sent: IntCounter,
     /// Pongs from peers, solicited or not.
@@ -113,10 +107,8 @@ impl Metrics {
                 "reason",
                 &Disconnect::LABELS,
             )?,
-            messages_in: messages.with_label_values(&["in"]),
-            messages_out: messages.with_label_values(&["out"]),
-            bytes_in: bytes.with_label_values(&["in"]),
-            bytes_out: bytes.with_label_values(&["out"]),
+            messages,
+            bytes,
             pings_sent: names.counter("holdline_pings_sent_total", "Pings sent to peers.")?,
             pongs_received: names.counter("holdline_pongs_received_total", "Pongs from peers.")?,
             ping_rtt: names.histogram(
@@ -168,6 +160,54 @@ impl Metrics {
             log::error!("metrics could not be rendered: {error}");
         }
         text
+    }
+}
+
+/// One worker's count of messages and their bytes. Counting costs no atomic operation; what was
+/// counted shows in the metrics with the next [`flush`](Self::flush).
+#[derive(Debug)]
+pub struct Tally {
+    messages_in: LocalIntCounter,
+    messages_out: LocalIntCounter,
+    bytes_in: LocalIntCounter,
+    bytes_out: LocalIntCounter,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(metrics: &Metrics) -> Self {
+        let local = |family: &IntCounterVec, way| family.with_label_values(&[way]).local();
+        Self {
+            messages_in: local(&metrics.messages, "in"),
+            messages_out: local(&metrics.messages, "out"),
+            bytes_in: local(&metrics.bytes, "in"),
+            bytes_out: local(&metrics.bytes, "out"),
+        }
+    }
+
+    /// A message with `bytes` of payload came from a peer.
+    pub fn received(&self, bytes: usize) {
+        self.messages_in.inc();
+        self.bytes_in.inc_by(bytes as u64);
+    }
+
+    /// A data frame of `bytes`, header included, was handed to a peer's socket.
+    pub fn sent(&self, bytes: usize) {
+        self.messages_out.inc();
+        self.bytes_out.inc_by(bytes as u64);
+    }
+
+    /// Adds what was counted to the metrics.
+    pub fn flush(&self) {
+        for counter in [&self.messages_in, &self.messages_out, &self.bytes_in, &self.bytes_out] {
+            counter.flush();
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 

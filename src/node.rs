@@ -28,7 +28,7 @@ impl Node {
     pub fn new(config: Config) -> Self {
         let metrics = Metrics::new();
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
-        Self(Arc::new(Inner { hub: Hub::new(&config), config, metrics }))
+        Self(Arc::new(Inner { hub: Hub::new(&config, &metrics), config, metrics }))
     }
 
     /// The configuration in force.

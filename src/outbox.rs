@@ -22,7 +22,7 @@ pub use self::{
     body::OutboxBody,
     budget::{Budget, Charged},
 };
-use crate::{disconnect::Disconnect, frame};
+use crate::{disconnect::Disconnect, frame, metrics::Tally};
 
 /// The bounds of one outbox.
 #[derive(Clone, Copy, Debug)]
@@ -49,18 +49,12 @@ pub struct Outbox {
     cleared_oldest: Cell<Option<Instant>>,
     /// Nobody waits for the peer's close frame: the body ends right behind ours.
     last_word: Cell<bool>,
-    sent: Cell<Traffic>,
+    sent: Cell<u64>,
+    /// An end was ordered that waits for nothing.
+    cut: Cell<bool>,
+    tally: Rc<Tally>,
     task: RefCell<Option<Waker>>,
     body: RefCell<Option<Waker>>,
-}
-
-/// Messages and payload bytes (frame headers included) handed to the socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Data frames.
-    pub messages: u64,
-    /// Bytes of data frames.
-    pub bytes: u64,
 }
 
 /// How far the outbound side has come; it only moves forward.
@@ -95,8 +89,8 @@ enum Control {
 }
 
 impl Outbox {
-    /// An empty outbox.
-    pub fn new(limits: OutboxLimits) -> Rc<Self> {
+    /// An empty outbox; what leaves it is counted in `tally` too.
+    pub fn new(limits: OutboxLimits, tally: Rc<Tally>) -> Rc<Self> {
         Rc::new(Self {
             limits,
             lanes: RefCell::default(),
@@ -107,6 +101,8 @@ impl Outbox {
             cleared_oldest: Cell::default(),
             last_word: Cell::default(),
             sent: Cell::default(),
+            cut: Cell::default(),
+            tally,
             task: RefCell::default(),
             body: RefCell::default(),
         })
@@ -196,6 +192,17 @@ impl Outbox {
         }
     }
 
+    /// Orders the stream to be reset, whatever is queued or awaited: time is up.
+    pub fn cut(&self) {
+        self.cut.set(true);
+        wake(&self.task);
+    }
+
+    /// Whether [`cut`](Self::cut) was ordered.
+    pub fn is_cut(&self) -> bool {
+        self.cut.get()
+    }
+
     /// Why the connection ends, once that is decided.
     pub fn why(&self) -> Ref<'_, Option<Disconnect>> {
         self.end.borrow()
@@ -239,8 +246,8 @@ impl Outbox {
         self.lanes.borrow().bytes
     }
 
-    /// What the body has handed on so far.
-    pub fn sent(&self) -> Traffic {
+    /// Messages that the body has handed on so far.
+    pub fn sent(&self) -> u64 {
         self.sent.get()
     }
 

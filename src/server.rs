@@ -60,7 +60,7 @@ pub fn listen(
             handshake_timeout: config.server.handshake_timeout,
         };
         let http = HttpService::build()
-            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE.min(limits.handshake_timeout)))
             .client_request_timeout(limits.handshake_timeout)
             // Anything between 1 and 499 ms leaks connections, 0 closes cleanly and at once.
             .client_disconnect_timeout(Duration::ZERO)

@@ -123,8 +123,11 @@ pub struct Socket {
     limits: SocketLimits,
     /// Runs while a write makes no progress; `None` costs an idle connection nothing.
     write_deadline: Option<Pin<Box<Sleep>>>,
-    /// Runs from the first byte of a request until its answer or the upgrade.
+    /// Runs from a request's first byte, and anew from its answer: a body that the answer did
+    /// not wait for must end too. Gone with the upgrade.
     request_deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether the last request was answered, so that the next byte begins another one.
+    answered: bool,
 }
 
 impl Socket {
@@ -140,7 +143,14 @@ impl Socket {
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(Some(limits.write_timeout))?;
         let control = SocketControl::default();
-        Ok(Self { io, control, limits, write_deadline: None, request_deadline: None })
+        Ok(Self {
+            io,
+            control,
+            limits,
+            write_deadline: None,
+            request_deadline: None,
+            answered: true,
+        })
     }
 
     /// The handle by which a connection steers this stream.
@@ -165,6 +175,16 @@ impl Socket {
         }
         let Some(deadline) = &mut self.request_deadline else { return Poll::Pending };
         deadline.as_mut().poll(cx).map(|()| self.cut(SocketEnd::HandshakeTimeout))
+    }
+
+    fn restart_request_deadline(&mut self, cx: &mut Context<'_>) {
+        self.request_deadline = None;
+        if !self.control.0.upgraded.get() {
+            let deadline = sleep(self.limits.handshake_timeout + ANSWER_GRACE);
+            self.request_deadline = Some(Box::pin(deadline));
+            // Polled once so that the timer knows whom to wake.
+            let _ = self.poll_request_deadline(cx);
+        }
     }
 
     fn failed(&self, error: &io::Error) {
@@ -199,11 +219,8 @@ impl AsyncRead for Socket {
                 this.control.ended(SocketEnd::Fin);
             }
             Poll::Ready(Ok(())) => {
-                if !this.control.0.upgraded.get() && this.request_deadline.is_none() {
-                    let deadline = sleep(this.limits.handshake_timeout + ANSWER_GRACE);
-                    this.request_deadline = Some(Box::pin(deadline));
-                    // Polled once so that the timer knows whom to wake.
-                    let _ = this.poll_request_deadline(cx);
+                if std::mem::take(&mut this.answered) {
+                    this.restart_request_deadline(cx);
                 }
             }
             Poll::Ready(Err(error)) => this.failed(error),
@@ -227,7 +244,9 @@ impl AsyncWrite for Socket {
         match Pin::new(&mut this.io).poll_write(cx, bytes) {
             Poll::Ready(result) => {
                 this.write_deadline = None;
-                this.request_deadline = None;
+                if !std::mem::replace(&mut this.answered, true) {
+                    this.restart_request_deadline(cx);
+                }
                 if let Err(error) = &result {
                     this.failed(error);
                 }

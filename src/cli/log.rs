@@ -37,7 +37,10 @@ struct Text<'a>(&'a mut String);
 
 impl<'kvs> VisitSource<'kvs> for Text<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let value = value.to_string();
+        let value = match value.to_f64() {
+            Some(fraction) if value.to_u64().is_none() => format!("{fraction:.3}"),
+            _ => value.to_string(),
+        };
         // Quoted where it could be mistaken for something else; escaped, so that what a peer
         // wrote can never begin a line of its own.
         let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '=' && c != '\\';
@@ -76,11 +79,17 @@ impl<'kvs> VisitSource<'kvs> for Json<'_> {
 mod tests {
     use super::*;
 
-    fn pairs(value: &str) -> String {
+    fn pairs<'a>(value: impl Into<Value<'a>>) -> String {
         let mut text = String::new();
-        let pair = ("key", value);
-        let _ = kv::Source::visit(&pair, &mut Text(&mut text));
+        let _ = kv::Source::visit(&("key", value.into()), &mut Text(&mut text));
         text
+    }
+
+    #[test]
+    fn seconds_have_three_decimals_and_counts_have_none() {
+        assert_eq!(pairs(0.0), " key=0.000");
+        assert_eq!(pairs(1.5), " key=1.500");
+        assert_eq!(pairs(3_u64), " key=3");
     }
 
     #[test]

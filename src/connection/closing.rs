@@ -35,6 +35,9 @@ impl Connection {
             if stage == Stage::Gone {
                 return Poll::Ready(());
             }
+            if self.outbox().is_cut() && !closing.killed {
+                self.kill(closing);
+            }
             let deadline = self.close_deadline(stage, closing);
             std::task::ready!(self.alarm.poll(Some(deadline), cx));
             if Instant::now() < deadline {
@@ -46,10 +49,7 @@ impl Connection {
                     log::error!(id:% = self.seat.id; "actix kept a killed stream");
                     return Poll::Ready(());
                 }
-                _ => {
-                    self.socket.kill();
-                    closing.killed = true;
-                }
+                _ => self.kill(closing),
             }
             closing.since = Instant::now();
         }
@@ -70,6 +70,12 @@ impl Connection {
         } else {
             self.outbox().finish_behind_close();
         }
+    }
+
+    fn kill(&self, closing: &mut Closing) {
+        self.socket.kill();
+        closing.killed = true;
+        closing.since = Instant::now();
     }
 
     fn close_deadline(&self, stage: Stage, closing: &Closing) -> Instant {

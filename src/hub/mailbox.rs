@@ -27,6 +27,8 @@ pub(super) enum Mail {
     End { id: ConnectionId, why: Disconnect },
     /// End everybody, spread evenly over the window.
     Drain { window: Duration },
+    /// Reset every stream that is left.
+    Cut,
 }
 
 impl Mail {
@@ -34,7 +36,7 @@ impl Mail {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Publish { frame, .. } => frame.len(),
-            Self::End { .. } | Self::Drain { .. } => 0,
+            Self::End { .. } | Self::Drain { .. } | Self::Cut => 0,
         }
     }
 }

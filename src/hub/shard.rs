@@ -16,6 +16,7 @@ use super::{Busy, Hub, Mail, Presence, Refused, ShardLink};
 use crate::{
     disconnect::Disconnect,
     message::{ConnectionId, Room},
+    metrics::Tally,
     outbox::{Budget, Charged, Outbox},
 };
 
@@ -25,6 +26,7 @@ pub struct Shard {
     hub: Arc<Hub>,
     index: usize,
     budget: Rc<Budget>,
+    tally: Rc<Tally>,
     serial: Cell<u32>,
     connections: RefCell<BTreeMap<ConnectionId, Rc<Outbox>>>,
     rooms: RefCell<HashMap<Room, Members>>,
@@ -45,11 +47,13 @@ impl Shard {
             hub: Arc::clone(hub),
             index,
             budget,
+            tally: Rc::new(Tally::new(&hub.metrics)),
             serial: Cell::new(0),
             connections: RefCell::default(),
             rooms: RefCell::default(),
         });
         actix_rt::spawn(read_mail(Rc::downgrade(&shard), link));
+        actix_rt::spawn(flush_tally(Rc::downgrade(&shard)));
         shard
     }
 
@@ -61,7 +65,7 @@ impl Shard {
     pub fn join(self: &Rc<Self>, address: IpAddr, room: Option<&Room>) -> Result<Seat, Refused> {
         self.hub.enter(address)?;
         let id = self.next_id();
-        let outbox = Outbox::new(self.hub.limits.outbox);
+        let outbox = Outbox::new(self.hub.limits.outbox, Rc::clone(&self.tally));
         if let Some(room) = room
             && let Err(refused) = self.enter_room(room, id, &outbox)
         {
@@ -70,6 +74,11 @@ impl Shard {
         }
         self.connections.borrow_mut().insert(id, Rc::clone(&outbox));
         Ok(Seat { id, outbox, room: room.cloned(), address, shard: Rc::clone(self) })
+    }
+
+    /// Where this worker's messages are counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Queues a frame for one connection of this shard.
@@ -129,6 +138,10 @@ impl Shard {
                 let outboxes: Vec<_> = self.connections.borrow().values().cloned().collect();
                 actix_rt::spawn(end_spread(outboxes, window));
             }
+            Mail::Cut => self.connections.borrow().values().for_each(|outbox| {
+                outbox.end(Disconnect::Drain, Instant::now());
+                outbox.cut();
+            }),
         }
     }
 
@@ -206,6 +219,17 @@ async fn read_mail(shard: Weak<Shard>, link: Arc<ShardLink>) {
         link.mailbox.give_back(bytes);
         drop(shard);
         tokio::task::yield_now().await;
+    }
+}
+
+/// The metrics' age when nothing else happens.
+const TALLY_AGE: Duration = Duration::from_millis(250);
+
+async fn flush_tally(shard: Weak<Shard>) {
+    while let Some(shard) = shard.upgrade() {
+        shard.tally.flush();
+        drop(shard);
+        tokio::time::sleep(TALLY_AGE).await;
     }
 }
 

@@ -28,7 +28,7 @@ impl House {
         let mut config = Config::default();
         config.server.workers = 2;
         change(&mut config);
-        let hub = Hub::new(&config);
+        let hub = Hub::new(&config, &Metrics::new());
         let shards = [Shard::attach(&hub), Shard::attach(&hub)];
         Self { hub, shards }
     }

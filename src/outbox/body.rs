@@ -12,7 +12,7 @@ use std::{
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 
-use super::{Control, Lanes, Outbox, Stage, Traffic, register, wake};
+use super::{Control, Lanes, Outbox, Stage, register, wake};
 
 /// A lane that grew beyond this many slots in a burst gives them back once it is empty.
 const SLOTS_KEPT: usize = 32;
@@ -111,7 +111,7 @@ impl Outbox {
         if lanes.data.is_empty() && lanes.data.capacity() > SLOTS_KEPT {
             lanes.data = VecDeque::new();
         }
-        let Traffic { messages, bytes: sum } = self.sent.get();
-        self.sent.set(Traffic { messages: messages + 1, bytes: sum + bytes as u64 });
+        self.sent.set(self.sent.get() + 1);
+        self.tally.sent(bytes);
     }
 }
