@@ -3,11 +3,14 @@
 //!
 //! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
 
+mod tally;
+
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder, core::Collector, local::LocalIntCounter,
 };
 
+pub use self::tally::Tally;
 use crate::disconnect::Disconnect;
 
 /// The content type of [`Metrics::render`].
@@ -160,54 +163,6 @@ impl Metrics {
             log::error!("metrics could not be rendered: {error}");
         }
         text
-    }
-}
-
-/// One worker's count of messages and their bytes. Counting costs no atomic operation; what was
-/// counted shows in the metrics with the next [`flush`](Self::flush).
-#[derive(Debug)]
-pub struct Tally {
-    messages_in: LocalIntCounter,
-    messages_out: LocalIntCounter,
-    bytes_in: LocalIntCounter,
-    bytes_out: LocalIntCounter,
-}
-
-impl Tally {
-    /// Nothing counted yet.
-    pub fn new(metrics: &Metrics) -> Self {
-        let local = |family: &IntCounterVec, way| family.with_label_values(&[way]).local();
-        Self {
-            messages_in: local(&metrics.messages, "in"),
-            messages_out: local(&metrics.messages, "out"),
-            bytes_in: local(&metrics.bytes, "in"),
-            bytes_out: local(&metrics.bytes, "out"),
-        }
-    }
-
-    /// A message with `bytes` of payload came from a peer.
-    pub fn received(&self, bytes: usize) {
-        self.messages_in.inc();
-        self.bytes_in.inc_by(bytes as u64);
-    }
-
-    /// A data frame of `bytes`, header included, was handed to a peer's socket.
-    pub fn sent(&self, bytes: usize) {
-        self.messages_out.inc();
-        self.bytes_out.inc_by(bytes as u64);
-    }
-
-    /// Adds what was counted to the metrics.
-    pub fn flush(&self) {
-        for counter in [&self.messages_in, &self.messages_out, &self.bytes_in, &self.bytes_out] {
-            counter.flush();
-        }
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        self.flush();
     }
 }
 
