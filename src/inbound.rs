@@ -5,6 +5,7 @@ mod assembly;
 mod close;
 mod header;
 mod mask;
+mod message;
 mod observed;
 mod reader;
 #[cfg(test)]

@@ -30,12 +30,6 @@ impl Assembly {
         self.bytes.get(self.room..).unwrap_or_default()
     }
 
-    /// Bytes that are allocated.
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-
     /// Adds a piece, still masked with `key`; the payload will never exceed `payload_max` bytes.
     pub(super) fn append(&mut self, piece: &[u8], key: [u8; 4], payload_max: usize) {
         self.grow(piece.len(), payload_max);

@@ -1,7 +1,7 @@
 //! A frame's header: what it announces, and whether it may be so (RFC 6455 section 5.2).
 //! Leaves to `reader.rs`: collecting a header's bytes, and everything behind them.
 
-use super::{InboundLimits, observed::Fault};
+use super::{InboundLimits, message::Message, observed::Fault};
 use crate::frame::{CONTROL_BYTES_MAX, opcode};
 
 /// The most bytes a peer's header can have.
@@ -42,12 +42,13 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What a new message may have.
-    pub(super) fn whole(limits: &InboundLimits) -> Self {
+    /// What `limits` leave to the message that is begun, or to a new one.
+    pub(super) fn left(limits: &InboundLimits, message: Option<&Message>) -> Self {
+        let so_far = message.map_or((0, 0), |begun| (begun.payload_bytes(), begun.fragments()));
         Self {
-            continued: false,
-            payload_bytes: limits.message_bytes_max,
-            fragments: limits.message_fragments_max,
+            continued: message.is_some(),
+            payload_bytes: limits.message_bytes_max.saturating_sub(so_far.0),
+            fragments: limits.message_fragments_max.saturating_sub(so_far.1),
         }
     }
 }

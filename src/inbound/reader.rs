@@ -10,8 +10,8 @@ use super::{
     assembly::Assembly,
     close,
     header::{BYTES_MAX, Header, Room},
+    message::Message,
     observed::Fault,
-    utf8::Utf8,
 };
 use crate::{
     disconnect::Close,
@@ -65,14 +65,6 @@ enum Purpose {
     Message,
     Control,
     Nothing,
-}
-
-#[derive(Debug)]
-struct Message {
-    opcode: u8,
-    assembly: Assembly,
-    utf8: Utf8,
-    fragments: usize,
 }
 
 /// What one step came to.
@@ -184,15 +176,7 @@ impl Reader {
         if self.mode != Mode::Open {
             return Ok(());
         }
-        let room = match &self.message {
-            None => Room::whole(&self.limits),
-            Some(message) => Room {
-                continued: true,
-                payload_bytes: self.limits.message_bytes_max - message.assembly.payload().len(),
-                fragments: self.limits.message_fragments_max.saturating_sub(message.fragments),
-            },
-        };
-        Header::check(header, room)
+        Header::check(header, Room::left(&self.limits, self.message.as_ref()))
     }
 
     /// Decides what the frame's payload is for.
@@ -212,8 +196,7 @@ impl Reader {
         match purpose {
             Purpose::Control => self.control = Some(Assembly::of(payload_bytes)),
             Purpose::Message => {
-                let message = self.message.get_or_insert_with(|| Message::begin(&header));
-                message.fragments += 1;
+                self.message.get_or_insert_with(|| Message::new(&header)).begin_fragment();
             }
             Purpose::Nothing => {}
         }
@@ -230,12 +213,12 @@ impl Reader {
     fn take(&mut self, frame: Frame, piece: &[u8], key: [u8; 4]) -> Result<(), Fault> {
         match (frame.purpose, &mut self.message, &mut self.control) {
             (Purpose::Message, Some(message), _) => {
+                // How long the message is going to be is known only in its last frame.
                 let payload_max = match frame.fin {
-                    true => message.assembly.payload().len() + piece.len() + frame.left as usize,
+                    true => message.payload_bytes() + piece.len() + frame.left as usize,
                     false => self.limits.message_bytes_max,
                 };
-                message.assembly.append(piece, key, payload_max);
-                message.check()
+                message.append(piece, key, payload_max)
             }
             (Purpose::Control, _, Some(control)) => {
                 control.append(piece, key, CONTROL_BYTES_MAX);
@@ -295,29 +278,5 @@ impl Reader {
 
     fn is_unfinished(&self) -> bool {
         self.header_bytes > 0 || self.frame.is_some() || self.message.is_some()
-    }
-}
-
-impl Message {
-    fn begin(header: &Header) -> Self {
-        let assembly = match header.fin {
-            true => Assembly::of(header.payload_bytes as usize),
-            false => Assembly::of_any_length(),
-        };
-        Self { opcode: header.opcode, assembly, utf8: Utf8::default(), fragments: 0 }
-    }
-
-    fn check(&mut self) -> Result<(), Fault> {
-        match self.opcode {
-            opcode::TEXT => self.utf8.check(self.assembly.payload()),
-            _ => Ok(()),
-        }
-    }
-
-    fn finish(mut self) -> Result<Bytes, Fault> {
-        if self.opcode == opcode::TEXT {
-            self.utf8.check_whole(self.assembly.payload())?;
-        }
-        Ok(self.assembly.finish(self.opcode))
     }
 }

@@ -1,30 +1,53 @@
 //! What the guard promises, one file per kind of promise.
 //! Leaves to the files below: the promises; here is what they share, a peer's side of the wire.
 
+mod chunking;
+mod closing;
+mod pace;
+mod reading;
+mod reference;
+
+mod text;
 mod through_actix;
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Poll};
-
-use actix_web::error::PayloadError;
-use bytes::Bytes;
-use futures_core::Stream;
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, task::Waker};
 
 use super::*;
+use crate::disconnect::{Close, Disconnect};
 
 const LIMITS: InboundLimits =
-    InboundLimits { message_bytes_max: 1 << 20, message_fragments_max: 16_384 };
+    InboundLimits { message_bytes_max: 100_000, message_fragments_max: 16_384 };
+
+const FIN: u8 = 0x80;
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+
+/// What the guard gives out at a fault.
+const EMPTY_CLOSE: &[u8] = &[FIN | CLOSE, 0x80, 0, 0, 0, 0];
 
 /// A masked frame as a peer would send it; `first` is the opcode with FIN and reserved bits.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, payload.len());
-    let key = [0x12, 0xf4, 0x56, 0x9a];
+    masked(first, payload, [0x12, 0xf4, 0x56, 0x9a])
+}
+
+/// The frame that the guard makes of a message or control frame.
+fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    masked(FIN | opcode, payload, [0; 4])
+}
+
+fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+    let mut frame = announcement(first, payload.len() as u64);
     frame.extend(key);
     frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
     frame
 }
 
-/// A header without its key.
-fn header(first: u8, payload_bytes: usize) -> Vec<u8> {
+/// A header up to its masking key.
+fn announcement(first: u8, payload_bytes: u64) -> Vec<u8> {
     let mut header = vec![first];
     match payload_bytes {
         0..=125 => header.push(0x80 | payload_bytes as u8),
@@ -34,10 +57,88 @@ fn header(first: u8, payload_bytes: usize) -> Vec<u8> {
         }
         _ => {
             header.push(0x80 | 127);
-            header.extend((payload_bytes as u64).to_be_bytes());
+            header.extend(payload_bytes.to_be_bytes());
         }
     }
     header
+}
+
+fn close_payload(code: u16, reason: &[u8]) -> Vec<u8> {
+    [&code.to_be_bytes(), reason].concat()
+}
+
+/// A guard, and the byte stream that it reads from.
+struct Stage {
+    wire: Wire,
+    observed: Rc<Observed>,
+    guard: Guard<Wire>,
+}
+
+impl Stage {
+    fn new(limits: InboundLimits) -> Self {
+        let wire = Wire::default();
+        let observed = Rc::new(Observed::default());
+        let guard = Guard::new(wire.clone(), limits, Rc::clone(&observed));
+        Self { wire, observed, guard }
+    }
+
+    /// What the guard gives out when these bytes come.
+    fn send(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Bytes> {
+        self.wire.send(bytes.as_ref());
+        self.drain()
+    }
+
+    /// Polls as a task would that reads until it is told to wait: again after each frame, and
+    /// whenever the guard asks for it.
+    fn drain(&mut self) -> Vec<Bytes> {
+        let mut given = Vec::new();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut again = false;
+        loop {
+            match self.poll(&waker) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    again = !bytes.is_empty();
+                    given.extend(Some(bytes).filter(|_| again));
+                }
+                Poll::Ready(_) => return given,
+                Poll::Pending if woken.take() || std::mem::take(&mut again) => {}
+                Poll::Pending => return given,
+            }
+        }
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        Pin::new(&mut self.guard).poll_next(&mut Context::from_waker(waker))
+    }
+
+    fn fault(&self) -> Option<Disconnect> {
+        self.observed.fault()
+    }
+}
+
+/// What a guard with the usual limits makes of these bytes: what it gives out, and the fault.
+fn read(bytes: impl AsRef<[u8]>) -> (Vec<Bytes>, Option<Disconnect>) {
+    let mut stage = Stage::new(LIMITS);
+    let given = stage.send(bytes);
+    let fault = stage.fault();
+    (given, fault)
+}
+
+/// Remembers whether somebody woke the task.
+#[derive(Default)]
+struct Woken(std::sync::atomic::AtomicBool);
+
+impl Woken {
+    fn take(&self) -> bool {
+        self.0.swap(false, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// A byte stream that the test feeds; clones share what is in it.
@@ -47,7 +148,7 @@ struct Wire(Rc<RefCell<Inner>>);
 #[derive(Default)]
 struct Inner {
     chunks: VecDeque<Option<Result<Bytes, PayloadError>>>,
-    waker: Option<std::task::Waker>,
+    waker: Option<Waker>,
 }
 
 impl Wire {

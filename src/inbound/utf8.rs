@@ -24,9 +24,8 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Looks at a text that ends here.
-    pub(super) fn check_whole(&mut self, text: &[u8]) -> Result<(), Fault> {
-        self.check(text)?;
-        if self.valid_upto == text.len() { Ok(()) } else { Err(Fault::BadData) }
+    /// Whether `text`, all of which was looked at, may end here.
+    pub(super) fn is_whole(&self, text: &[u8]) -> bool {
+        self.valid_upto == text.len()
     }
 }
