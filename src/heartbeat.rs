@@ -155,3 +155,6 @@ fn payload_of(sequence: u32) -> [u8; 8] {
         b"0123456789abcdef"[value as usize]
     })
 }
+
+#[cfg(test)]
+mod tests;

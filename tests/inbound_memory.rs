@@ -228,7 +228,7 @@ fn drain(messages: &mut MessageStream) -> usize {
     while let Poll::Ready(Some(message)) =
         Pin::new(&mut *messages).poll_next(&mut Context::from_waker(Waker::noop()))
     {
-        message.unwrap();
+        assert!(message.is_ok(), "{message:?}");
         count += 1;
     }
     count

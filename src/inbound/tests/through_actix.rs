@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 
 use actix_web::{FromRequest, HttpResponse, dev, http::header, test::TestRequest};
-use actix_ws::{Message, MessageStream};
+use actix_ws::{CloseCode, CloseReason, Message, MessageStream};
 
 use super::*;
 
@@ -42,12 +42,14 @@ async fn messages_arrive_whole_and_in_order() {
     let wire = Wire::default();
     let observed = Rc::new(Observed::default());
     let (_response, mut messages) = open(&wire, &observed);
-    let mut sent = frame(0x81, b"one");
-    sent.extend(frame(0x01, b"t"));
-    sent.extend(frame(0x89, b"ping"));
-    sent.extend(frame(0x80, b"wo"));
-    sent.extend(frame(0x82, &[7; 70_000]));
-    wire.send(&sent);
+    let sent = [
+        frame(FIN | TEXT, b"one"),
+        frame(TEXT, b"t"),
+        frame(FIN | PING, b"ping"),
+        frame(FIN | CONTINUATION, b"wo"),
+        frame(FIN | BINARY, &[7; 70_000]),
+    ];
+    wire.send(&sent.concat());
     let received = received(&mut messages).await;
     assert_eq!(
         received,
@@ -60,4 +62,90 @@ async fn messages_arrive_whole_and_in_order() {
     );
     assert_eq!(observed.frames(), 5);
     assert_eq!(observed.fault(), None);
+}
+
+#[actix_rt::test]
+async fn each_message_has_an_allocation_of_its_own() {
+    let wire = Wire::default();
+    let (_response, mut messages) = open(&wire, &Rc::default());
+    wire.send(&frame(FIN | BINARY, b"of one read").repeat(3));
+    wire.send(&frame(FIN | BINARY, b"of another"));
+    let received = received(&mut messages).await;
+    assert_eq!(received.len(), 4);
+    for message in received {
+        let Message::Binary(bytes) = message else { panic!("{message:?}") };
+        assert!(bytes.is_unique(), "{bytes:?} shares its memory");
+    }
+}
+
+#[actix_rt::test]
+async fn a_fault_is_an_empty_close_behind_the_good_messages() {
+    let wire = Wire::default();
+    let observed = Rc::new(Observed::default());
+    let (_response, mut messages) = open(&wire, &observed);
+    wire.send(&[frame(FIN | TEXT, b"good"), frame(FIN | TEXT, b"\xff")].concat());
+    let good = Message::Text("good".into());
+    assert_eq!(received(&mut messages).await, [good, Message::Close(None)]);
+    assert_eq!(observed.fault(), Some(Disconnect::BadData));
+
+    // The stream goes on, so that the peer's answer to our close can be seen.
+    wire.send(&frame(FIN | CLOSE, &close_payload(1007, b"sorry")));
+    let sorry = CloseReason { code: CloseCode::Invalid, description: Some("sorry".into()) };
+    assert_eq!(received(&mut messages).await, [Message::Close(Some(sorry))]);
+    assert_eq!(observed.peer_close(), Some(Close::new(1007, "sorry")));
+}
+
+#[actix_rt::test]
+async fn every_legal_close_passes_actix_too() {
+    for code in (0..=u16::MAX).filter(|code| close::read(&code.to_be_bytes()).is_ok()) {
+        let wire = Wire::default();
+        let (_response, mut messages) = open(&wire, &Rc::default());
+        wire.send(&frame(FIN | CLOSE, &close_payload(code, b"")));
+        let received = received(&mut messages).await;
+        assert!(matches!(received[..], [Message::Close(Some(_))]), "{code}: {received:?}");
+    }
+}
+
+#[actix_rt::test]
+async fn fin_ends_the_stream_and_rst_is_an_error() {
+    for fails in [false, true] {
+        let wire = Wire::default();
+        let observed = Rc::new(Observed::default());
+        let (_response, mut messages) = open(&wire, &observed);
+        wire.send(&frame(FIN | TEXT, b"last"));
+        if fails {
+            wire.fail()
+        } else {
+            wire.finish()
+        };
+        assert_eq!(messages.recv().await.unwrap().unwrap(), Message::Text("last".into()));
+        if fails {
+            assert!(messages.recv().await.unwrap().is_err());
+        }
+        assert!(messages.recv().await.is_none());
+        assert!(observed.ended());
+    }
+}
+
+#[actix_rt::test]
+async fn a_waiting_task_is_woken_for_every_message() {
+    let wire = Wire::default();
+    let (response, mut messages) = open(&wire, &Rc::default());
+    let reader = actix_rt::spawn(async move {
+        let _response = response;
+        let mut count = 0;
+        while let Some(Ok(Message::Text(_))) = messages.recv().await {
+            count += 1;
+        }
+        count
+    });
+    for _ in 0..100 {
+        actix_rt::task::yield_now().await;
+        wire.send(&frame(FIN | TEXT, b"several").repeat(3)[..25]);
+        actix_rt::task::yield_now().await;
+        wire.send(&frame(FIN | TEXT, b"several").repeat(3)[25..]);
+    }
+    wire.finish();
+    let count = actix_rt::time::timeout(std::time::Duration::from_secs(10), reader);
+    assert_eq!(count.await.expect("the task hangs").unwrap(), 300);
 }
