@@ -94,9 +94,11 @@ fn only_a_pong_to_the_latest_ping_has_a_round_trip_time() {
 #[test]
 fn a_pong_to_a_ping_that_was_not_written_yet_has_none() {
     let mut heartbeat = heartbeat(Instant::now());
+    next_ping(&mut heartbeat);
+    heartbeat.alive();
     let due = heartbeat.deadline().unwrap();
-    heartbeat.beat(due);
-    assert_eq!(heartbeat.pong(b"00000001", due), None);
+    assert_eq!(heartbeat.beat(due), Beat::Ping(*b"00000002"));
+    assert_eq!(heartbeat.pong(b"00000002", due), None);
 }
 
 #[test]
@@ -125,6 +127,16 @@ fn a_ping_that_is_taken_during_a_pause_has_the_whole_time_after_it() {
     let resumed = taken + Duration::from_secs(3);
     heartbeat.resume(resumed);
     assert_eq!(heartbeat.deadline(), Some(resumed + PONG_TIMEOUT));
+}
+
+#[test]
+fn a_ping_that_is_taken_after_a_pause_has_its_time_at_once() {
+    let start = Instant::now();
+    let mut heartbeat = heartbeat(start);
+    heartbeat.pause(start);
+    heartbeat.resume(start);
+    let (taken, _) = next_ping(&mut heartbeat);
+    assert_eq!(heartbeat.deadline(), Some(taken + PONG_TIMEOUT));
 }
 
 #[test]
@@ -226,7 +238,7 @@ proptest! {
                     heartbeat.ping_taken(due);
                 }
                 Beat::Dead => break due,
-                Beat::Wait => {}
+                Beat::Wait => prop_assert!(false, "it is not due at its own deadline"),
             }
         };
         prop_assert_eq!(Some(dead), first_ping.map(|ping| ping + pong_timeout));

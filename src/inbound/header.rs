@@ -118,11 +118,6 @@ impl Header {
         Ok(())
     }
 
-    /// Whether the announced length can be one at all, so that the frame's end is known.
-    pub(super) fn has_an_end(&self) -> bool {
-        self.payload_bytes <= LENGTH_MAX
-    }
-
     pub(super) fn is_control(&self) -> bool {
         self.opcode >= opcode::CLOSE
     }

@@ -44,7 +44,7 @@ enum Mode {
     Open,
     /// After a fault or our own close: whatever is not the peer's Close is passed over.
     Skipping,
-    /// After the peer's Close, or when frames can no longer be told apart: nothing counts.
+    /// After the peer's Close: nothing counts.
     Deaf,
 }
 
@@ -55,7 +55,7 @@ struct Frame {
     fin: bool,
     /// The masking key, turned so that its first byte belongs to the next byte of payload.
     key: [u8; 4],
-    /// Payload bytes that have not come yet.
+    /// Payload bytes that have not come yet; after a fault this may be a number that never will.
     left: u64,
 }
 
@@ -181,10 +181,6 @@ impl Reader {
 
     /// Decides what the frame's payload is for.
     fn begin(&mut self, header: Header) {
-        if !header.has_an_end() {
-            self.mode = Mode::Deaf;
-            return;
-        }
         let payload_bytes = usize::try_from(header.payload_bytes).unwrap_or(usize::MAX);
         let is_close = header.opcode == opcode::CLOSE && payload_bytes <= CONTROL_BYTES_MAX;
         let purpose = match self.mode {

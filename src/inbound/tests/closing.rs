@@ -97,7 +97,7 @@ fn after_a_fault_only_the_peers_close_is_let_through() {
 }
 
 #[test]
-fn when_a_frame_has_no_end_nothing_behind_it_can_be_told_apart() {
+fn a_frame_with_an_impossible_length_swallows_all_that_follows() {
     let mut stage = Stage::new(LIMITS);
     let mut sent = announcement(FIN | BINARY, u64::MAX);
     sent.extend([0; 4]);
