@@ -121,21 +121,23 @@ impl Reader {
         if self.mode == Mode::Deaf {
             return Ok(Step::Starved);
         }
-        if self.frame.is_none() {
-            match self.read_header(chunk)? {
+        let mut frame = match self.frame {
+            Some(frame) => frame,
+            None => match self.read_header(chunk)? {
                 Some(header) => self.begin(header),
                 None => return Ok(Step::Starved),
-            }
-        }
-        let Some(frame) = &mut self.frame else { return Ok(Step::Again) };
+            },
+        };
         if frame.left > 0 && chunk.is_empty() {
+            self.frame = Some(frame);
             return Ok(Step::Starved);
         }
         let piece = chunk.len().min(usize::try_from(frame.left).unwrap_or(usize::MAX));
         let key = frame.key;
         frame.key.rotate_left(piece % 4);
         frame.left -= piece as u64;
-        let frame = *frame;
+        // In place before it is judged, so that after a fault the rest of it is passed over.
+        self.frame = Some(frame);
         let judged = self.take(frame, &chunk[..piece], key);
         chunk.advance(piece);
         judged?;
@@ -180,7 +182,7 @@ impl Reader {
     }
 
     /// Decides what the frame's payload is for.
-    fn begin(&mut self, header: Header) {
+    fn begin(&mut self, header: Header) -> Frame {
         let payload_bytes = usize::try_from(header.payload_bytes).unwrap_or(usize::MAX);
         let is_close = header.opcode == opcode::CLOSE && payload_bytes <= CONTROL_BYTES_MAX;
         let purpose = match self.mode {
@@ -196,13 +198,13 @@ impl Reader {
             }
             Purpose::Nothing => {}
         }
-        self.frame = Some(Frame {
+        Frame {
             purpose,
             opcode: header.opcode,
             fin: header.fin,
             key: header.key,
             left: header.payload_bytes,
-        });
+        }
     }
 
     /// Takes a piece of the frame's payload; `frame.left` is what comes after it.
