@@ -7,7 +7,7 @@ mod tally;
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector, local::LocalIntCounter,
+    Opts, Registry, TextEncoder, core::Collector,
 };
 
 pub use self::tally::Tally;

@@ -59,15 +59,14 @@ impl Connection {
     fn read_answer(&mut self, closing: &mut Closing, cx: &mut Context<'_>) {
         while closing.readable {
             match Pin::new(&mut self.messages).poll_next(cx) {
-                Poll::Pending => return,
-                Poll::Ready(Some(Ok(actix_ws::Message::Close(_)))) => closing.readable = false,
+                Poll::Pending => break,
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) => closing.readable = false,
             }
         }
-        if self.observed.ended() {
+        if self.observed.ended() || !closing.readable {
             self.outbox().finish();
-        } else {
+        } else if self.observed.peer_close().is_some() {
             self.outbox().finish_behind_close();
         }
     }
@@ -97,7 +96,7 @@ impl Connection {
 }
 
 struct Closing {
-    /// Whether the peer's close frame may still come.
+    /// Whether anything may still come from the peer.
     readable: bool,
     /// When the current step began.
     since: Instant,
