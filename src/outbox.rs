@@ -155,23 +155,16 @@ impl Outbox {
     /// What is queued goes first where it still makes sense (a drain), and is dropped where
     /// it is the problem (a slow peer). Says whether this was the first cause.
     pub fn end(&self, why: Disconnect, now: Instant) -> bool {
-        if self.stage.get() != Stage::Open {
+        if self.end.borrow().is_some() {
             return false;
         }
-        let oldest = self.oldest();
-        let mut lanes = self.lanes.borrow_mut();
-        if !why.sends_queued_first() {
-            lanes.data.clear();
-            lanes.bytes = 0;
-            self.cleared_oldest.set(oldest);
+        // A stream that is gone already can be told nothing; the cause still counts.
+        if self.stage.get() == Stage::Open {
+            self.put_close_in_line(&why, now);
+            wake(&self.body);
         }
-        self.last_word.set(!why.awaits_reply());
-        lanes.close = why.close().map(|close| (frame::close(&close), now));
-        self.stage.set(if lanes.close.is_some() { Stage::Closing } else { Stage::Finished });
-        drop(lanes);
         *self.end.borrow_mut() = Some(why);
         wake(&self.task);
-        wake(&self.body);
         true
     }
 
@@ -254,6 +247,19 @@ impl Outbox {
     /// Remembers whom to wake on an end, a taken ping or close, or freed room.
     pub fn register_task(&self, waker: &Waker) {
         register(&self.task, waker);
+    }
+
+    fn put_close_in_line(&self, why: &Disconnect, now: Instant) {
+        let oldest = self.oldest();
+        let mut lanes = self.lanes.borrow_mut();
+        if !why.sends_queued_first() {
+            lanes.data.clear();
+            lanes.bytes = 0;
+            self.cleared_oldest.set(oldest);
+        }
+        lanes.close = why.close().map(|close| (frame::close(&close), now));
+        self.last_word.set(!why.awaits_reply());
+        self.stage.set(if lanes.close.is_some() { Stage::Closing } else { Stage::Finished });
     }
 
     fn push_control(&self, frame: Control, now: Instant) -> bool {

@@ -163,6 +163,15 @@ fn a_dropped_body_frees_what_was_queued_and_refuses_more() {
 }
 
 #[test]
+fn a_stream_that_is_gone_before_anybody_said_why_still_gets_its_cause() {
+    let mut line = Line::new();
+    line.body = None;
+    assert!(line.outbox.end(Disconnect::WriteTimeout, line.now));
+    assert_eq!(*line.outbox.why(), Some(Disconnect::WriteTimeout));
+    assert_eq!(line.outbox.stage(), Stage::Gone);
+}
+
+#[test]
 fn a_half_full_outbox_is_congested_until_it_has_drained() {
     let mut line = Line::new();
     line.push(&[0; 51]);
