@@ -52,7 +52,7 @@ nginx_accepts() {
 check_gixy() {
   local bin
   bin=$("$root/scripts/tool" linters) || cannot_run "no gixy"
-  "$bin/gixy" --nginx-version 1.30.4 --skips host_spoofing,status_page_exposed,worker_rlimit_nofile_vs_connections \
+  "$bin/gixy" --nginx-version 1.30.6 --skips host_spoofing,status_page_exposed,worker_rlimit_nofile_vs_connections \
     "$root/deploy/nginx/nginx.conf"
 }
 
