@@ -5,9 +5,6 @@
 run=${HOLDLINE_RUN_DIR:-$root/target/run}
 binary=${CARGO_TARGET_DIR:-$root/target}/release/holdline
 
-# A node leaves before its drain.timeout (25s by default); the same grace as the container's.
-stop_grace=${HOLDLINE_STOP_GRACE:-30}
-
 native_up() {
   native_build
   mkdir --parents "$run"
@@ -51,8 +48,7 @@ native_start() {
   wait_until 20 backend_listens || backend_failed
   server=$(backend_address server)
   HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$server} gateway_folder "$run"
-  "$nginx" -e stderr -p "$run" -c "$run/nginx.conf" || fail "nginx did not start"
-  process_remember gateway "$(cat "$run/nginx.pid")"
+  gateway_start "$nginx"
   wait_until 20 gateway_is_ready || gateway_failed
   native_settings >"$run/settings"
 
@@ -62,11 +58,25 @@ native_start() {
 # In its own session, so that it outlives the terminal; in the repository's folder, where holdline.toml is.
 backend_start() {
   : >"$run/backend.log"
+  # What is in force, for `down` and for whoever wonders.
+  (cd "$root" && "$binary" config) >"$run/backend.toml" || fail "the configuration is refused"
   (
     cd "$root"
     exec env MALLOC_TRIM_THRESHOLD_=131072 setsid "$binary" serve </dev/null >>"$run/backend.log" 2>&1
   ) &
   process_remember backend $!
+}
+
+# A node leaves before its drain.timeout; 5 s more, as between the container's 25 s and 30 s.
+backend_stop_grace() {
+  local timeout
+  timeout=$(sed --quiet '/^\[drain\]/,/^\[/ s/^timeout = "\([0-9]*[smhd]*\)".*/\1/p' "$run/backend.toml" 2>/dev/null)
+  case $timeout in
+    *ms) echo 6 ;;
+    *s) echo $((${timeout%s} + 5)) ;;
+    *m) echo $((${timeout%m} * 60 + 5)) ;;
+    *) echo 30 ;;
+  esac
 }
 
 backend_listens() {
@@ -77,6 +87,14 @@ backend_listens() {
 # backend_address server|control: from the log line of its start.
 backend_address() {
   sed --quiet "s/.* listening .*$1=\([^ ]*\).*/\1/p" "$run/backend.log" | tail -n 1
+}
+
+# nginx goes to the background before it has written its number.
+gateway_start() {
+  rm --force "$run/nginx.pid"
+  "$1" -e stderr -p "$run" -c "$run/nginx.conf" || fail "nginx did not start"
+  wait_until 5 test -s "$run/nginx.pid" || gateway_failed
+  process_remember gateway "$(cat "$run/nginx.pid")"
 }
 
 gateway_is_ready() {
@@ -96,7 +114,7 @@ gateway_failed() {
 
 # The backend first: it says goodbye to every peer through a gateway that is still there.
 native_down() {
-  process_stop backend TERM "$stop_grace"
+  process_stop backend TERM "$(backend_stop_grace)"
   process_stop gateway QUIT 5
   rm --force "$run/settings"
 }
@@ -120,6 +138,7 @@ Holdline is up.
   health   http://localhost:$GATEWAY_PORT/healthz
   metrics  http://$control/metrics
   logs     $run/{backend,access,error}.log
+  config   $run/backend.toml
 Try it:    \$(scripts/tool wscat) --slash --show-ping-pong --connect ws://localhost:$GATEWAY_PORT/ws/echo
 Stop it:   scripts/down
 END
