@@ -38,13 +38,16 @@ native_build() {
 
 native_start() {
   local nginx=$1 server
-  port_must_be_free "${GATEWAY_PORT##*:}" GATEWAY_PORT
+  # What is in force, for the checks below, for `down`, and for whoever wonders.
+  (cd "$root" && "$binary" config) >"$run/backend.toml" || fail "the configuration is refused"
+  port_must_be_free "$GATEWAY_PORT" GATEWAY_PORT
   port_must_be_free "${GATEWAY_STATUS_LISTEN##*:}" GATEWAY_STATUS_LISTEN
+  port_must_be_free "$(backend_setting server listen | sed 's/.*://')" HOLDLINE__SERVER__LISTEN
+  port_must_be_free "$(backend_setting control listen | sed 's/.*://')" HOLDLINE__CONTROL__LISTEN
   # From here on, a failure or Ctrl-C must leave nothing behind.
   trap native_down EXIT
 
   backend_start
-  # Where it listens is its own configuration's business (holdline.toml, environment, port 0), so its log is asked.
   wait_until 20 backend_listens || backend_failed
   server=$(backend_address server)
   HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$server} gateway_folder "$run"
@@ -58,8 +61,6 @@ native_start() {
 # In its own session, so that it outlives the terminal; in the repository's folder, where holdline.toml is.
 backend_start() {
   : >"$run/backend.log"
-  # What is in force, for `down` and for whoever wonders.
-  (cd "$root" && "$binary" config) >"$run/backend.toml" || fail "the configuration is refused"
   (
     cd "$root"
     exec env MALLOC_TRIM_THRESHOLD_=131072 setsid "$binary" serve </dev/null >>"$run/backend.log" 2>&1
@@ -70,7 +71,7 @@ backend_start() {
 # A node leaves before its drain.timeout; 5 s more, as between the container's 25 s and 30 s.
 backend_stop_grace() {
   local timeout
-  timeout=$(sed --quiet '/^\[drain\]/,/^\[/ s/^timeout = "\([0-9]*[smhd]*\)".*/\1/p' "$run/backend.toml" 2>/dev/null)
+  timeout=$(backend_setting drain timeout)
   case $timeout in
     *ms) echo 6 ;;
     *s) echo $((${timeout%s} + 5)) ;;
@@ -79,14 +80,24 @@ backend_stop_grace() {
   esac
 }
 
+# backend_setting SECTION KEY: the value in force when it was started, from whatever source.
+backend_setting() {
+  sed --quiet "/^\\[$1\\]/,/^\\[/ s/^$2 = \"\\([^\"]*\\)\".*/\\1/p" "$run/backend.toml" 2>/dev/null
+}
+
+# backend_address server|control: as configured; for port 0 its log tells which one it got, in either log format.
+backend_address() {
+  local configured
+  configured=$(backend_setting "$1" listen)
+  case $configured in
+    *:0) sed --quiet --regexp-extended "/\blistening\b/ s/.*\b$1\"?[=:]\"?([0-9.:]+|\\[[^]]*\\]:[0-9]+).*/\\1/p" "$run/backend.log" | tail -n 1 ;;
+    *) echo "$configured" ;;
+  esac
+}
+
 backend_listens() {
   process_is_alive backend || backend_failed
   [ -n "$(backend_address server)" ]
-}
-
-# backend_address server|control: from the log line of its start.
-backend_address() {
-  sed --quiet "s/.* listening .*$1=\([^ ]*\).*/\1/p" "$run/backend.log" | tail -n 1
 }
 
 # nginx goes to the background before it has written its number.

@@ -9,8 +9,15 @@ process_remember() {
 
 process_pid() { head -n 1 "$run/$1.process" 2>/dev/null; }
 
-# A zombie has ended, even where nobody collects it.
-process_started() { ps -o stat=,lstart= -p "$1" 2>/dev/null | sed -n '/^Z/d; s/^[^ ]* *//p'; }
+# In ticks since the machine's start, the 22nd field of /proc/PID/stat (proc(5)); `ps` rounds it differently from call to call.
+# Nothing for a zombie: it has ended, even where nobody collects it.
+process_started() {
+  local line fields
+  { line=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+  # Counted from behind the name, which may contain anything.
+  read -r -a fields <<<"${line##*) }"
+  [ "${fields[0]}" = Z ] || printf '%s\n' "${fields[19]}"
+}
 
 process_is_alive() {
   local pid started
@@ -59,9 +66,10 @@ http_status() {
   exec 3>&-
 }
 
-# port_must_be_free PORT VARIABLE
+# port_must_be_free PORT VARIABLE: 0 is any free one.
 port_must_be_free() {
   local owner
+  [ "$1" != 0 ] || return 0
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
   owner=$(ss --listening --numeric --tcp --processes "sport = :$1" 2>/dev/null | sed --quiet 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1)
   fail "port $1 is in use${owner:+ by $owner}; choose another with $2"
