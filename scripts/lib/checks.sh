@@ -21,9 +21,11 @@ check_rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-dep
 
 # check_nginx TOOL: by the very binary, the file as it lies and rendered with everything set.
 check_nginx() {
-  local nginx run
+  local nginx
   nginx=$("$root/scripts/tool" "$1") || cannot_run "no $1"
   run=$(mktemp --directory)
+  # A stage is a shell of its own, so this ends with it.
+  trap 'rm --recursive --force "$run"' EXIT
   # The nobody that a worker becomes creates temporary folders in here.
   chmod 755 "$run"
   "$nginx" -v
@@ -31,7 +33,6 @@ check_nginx() {
   HOLDLINE_READ_TIMEOUT=90s HOLDLINE_BACKENDS="localhost:9000 127.0.0.1:9002 [::1]:9003" HOLDLINE_RESOLVER=127.0.0.11 \
     HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" gateway_folder "$run"
   nginx_accepts "$nginx" "$run" "$run/nginx.conf"
-  rm --recursive --force "$run"
 }
 
 # A warning is a refusal: a shipped file has none.
