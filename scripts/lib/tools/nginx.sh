@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # An nginx new enough for the shipped configuration: the machine's own, else built from source.
 # The newer line that is only used to check the configuration is nginx_next.sh.
+#
+# The one built here is for trying and testing: its line has ended and gets no fixes. In public, use the container or a
+# current nginx of the distribution, which is preferred when it is there.
 
 # `resolve` in an upstream's server lines came to the free nginx with 1.27.3.
 nginx_oldest=1.27.3
@@ -41,7 +44,7 @@ nginx_build() {
   [ -x "$nginx_built" ] && return
   install_packages "to build nginx 1.28.3" gcc make libc6-dev libpcre2-dev zlib1g-dev libssl-dev
   have cargo || fail "cargo is needed to get the nginx source; see scripts/up"
-  say "no nginx ≥ $nginx_oldest here: building 1.28.3 from the crate $nginx_crate (about half a minute)"
+  say "no nginx ≥ $nginx_oldest here: building 1.28.3 from the crate $nginx_crate, about half a minute; not for a public gateway"
   # Under a private name first: a half-built binary must never look finished.
   local work
   work=$(mktemp --directory "$tools/nginx-build.XXXXXX")
