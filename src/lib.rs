@@ -1,5 +1,6 @@
 //! Holdline: the WebSocket tier of an HTTP application.
 //! The map of the house is ARCHITECTURE.md; each file says what it is responsible for.
+#![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 
 pub mod backend;
 pub mod callback;

@@ -197,7 +197,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// A size in the largest unit that divides it; what [`bytes`] reads.
+/// A size in the largest unit that divides it; what [`bytes()`] reads.
 pub(super) fn show_bytes(bytes: usize) -> String {
     let unit = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
         .into_iter()
