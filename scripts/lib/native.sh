@@ -87,10 +87,10 @@ backend_setting() {
 
 # backend_address server|control: as configured; for port 0 its log tells which one it got, in either log format.
 backend_address() {
-  local configured
+  local configured address='[0-9.:]+|\[[^]]*\]:[0-9]+'
   configured=$(backend_setting "$1" listen)
   case $configured in
-    *:0) sed --quiet --regexp-extended "/\blistening\b/ s/.*\b$1\"?[=:]\"?([0-9.:]+|\\[[^]]*\\]:[0-9]+).*/\\1/p" "$run/backend.log" | tail -n 1 ;;
+    *:0) sed --quiet --regexp-extended "/\blistening\b/ s/.*\b$1\"?[=:]\"?($address).*/\\1/p" "$run/backend.log" ;;
     *) echo "$configured" ;;
   esac
 }

@@ -71,6 +71,7 @@ port_must_be_free() {
   local owner
   [ "$1" != 0 ] || return 0
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
-  owner=$(ss --listening --numeric --tcp --processes "sport = :$1" 2>/dev/null | sed --quiet 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1)
+  owner=$(ss --listening --numeric --tcp --processes "sport = :$1" 2>/dev/null |
+    sed --quiet 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1)
   fail "port $1 is in use${owner:+ by $owner}; choose another with $2"
 }

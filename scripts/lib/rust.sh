@@ -12,10 +12,12 @@ ensure_cargo() {
   if ! have cargo; then
     offered=$(apt-cache policy cargo 2>/dev/null | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
     version_at_least "${offered:-0}" "$rust_oldest" ||
-      fail "cargo ≥ $rust_oldest is needed and this machine's packages have ${offered:-none}: install it with rustup (rustup.rs), or use scripts/up --compose"
+      fail "cargo ≥ $rust_oldest is needed and the packages here have ${offered:-none}:" \
+        "install it with rustup (rustup.rs), or use scripts/up --compose"
     install_packages "to build the backend" cargo rustc
   fi
   local found
   found=$(cargo --version | cut -d ' ' -f 2)
-  version_at_least "$found" "$rust_oldest" || fail "cargo ≥ $rust_oldest is needed, this is $found: update it (rustup update), or use scripts/up --compose"
+  version_at_least "$found" "$rust_oldest" ||
+    fail "cargo ≥ $rust_oldest is needed, this is $found: update it (rustup update), or use scripts/up --compose"
 }
