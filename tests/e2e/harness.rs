@@ -1,0 +1,29 @@
+//! The harness: what a promise needs to set the stage and to play the peer.
+//! What is promised stands in the files beside it.
+
+pub mod stage;
+
+pub mod peer;
+pub mod wscat;
+
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod namespace;
+pub mod port;
+pub mod process;
+pub mod tool;
+pub mod wait;
+
+pub use self::peer::{Event, Peer, Tcp, Vice};
+pub use self::stage::Stage;
+pub use self::wait::{PATIENCE, until};
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Waits for the turn of a test that loads both cores; its neighbours measure time meanwhile, so
+/// one such test at a time is enough.
+pub async fn heavy() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}

@@ -1,0 +1,136 @@
+//! The lines a process wrote, and the `key=value` pairs in them.
+//! Which lines there must be is for the promises to say.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Everything written so far; clones share it.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// Appends what was just written.
+    pub fn push(&self, line: String) {
+        self.all().push(line);
+    }
+
+    /// Every line so far.
+    pub fn lines(&self) -> Vec<Line> {
+        self.all().iter().map(|line| Line::parse(line)).collect()
+    }
+
+    /// The lines whose words are exactly `words`.
+    pub fn about(&self, words: &str) -> Vec<Line> {
+        self.lines().into_iter().filter(|line| line.words == words).collect()
+    }
+
+    /// The lines that say something went wrong.
+    pub fn troubles(&self) -> Vec<Line> {
+        self.lines()
+            .into_iter()
+            .filter(|line| line.level == "WARN" || line.level == "ERROR")
+            .collect()
+    }
+
+    /// The last lines, for a person.
+    pub fn tail(&self, count: usize) -> String {
+        let all = self.all();
+        all[all.len().saturating_sub(count)..].join("\n")
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<String>> {
+        // A test that panicked while it held the lock has left whole lines behind all the same.
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// One line: `<time> <LEVEL> <words> key=value …`.
+#[derive(Clone)]
+pub struct Line {
+    /// The line as it was written.
+    pub raw: String,
+    /// `INFO`, `WARN` …, empty when the line is of another form.
+    pub level: String,
+    /// What comes before the first pair.
+    pub words: String,
+    pairs: HashMap<String, String>,
+}
+
+impl Line {
+    /// Takes a line apart; nothing in it can make that fail.
+    pub fn parse(raw: &str) -> Self {
+        let inner = raw.trim_start_matches('[').replacen("] ", " ", 1);
+        let (mut words, mut pairs) = (Vec::new(), HashMap::new());
+        let mut tokens = split(&inner).into_iter();
+        let _time = tokens.next();
+        let level = tokens.next().unwrap_or_default();
+        for token in tokens {
+            match token.split_once('=') {
+                Some((key, value)) => drop(pairs.insert(key.to_owned(), value.to_owned())),
+                None if pairs.is_empty() => words.push(token),
+                None => {}
+            }
+        }
+        Self { raw: raw.to_owned(), level, words: words.join(" "), pairs }
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Panics
+    /// When the line has no such key.
+    pub fn value(&self, key: &str) -> &str {
+        self.pairs.get(key).unwrap_or_else(|| panic!("no {key}= in the line: {}", self.raw))
+    }
+
+    /// Whether the line has `key`, with exactly this value.
+    pub fn says(&self, key: &str, value: &str) -> bool {
+        self.pairs.get(key).is_some_and(|found| found == value)
+    }
+
+    /// The number at `key`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn number(&self, key: &str) -> f64 {
+        self.value(key).parse().unwrap_or_else(|_| panic!("{key} is no number: {}", self.raw))
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.raw)
+    }
+}
+
+/// Splits at spaces, except between quotes; the quotes themselves go.
+fn split(line: &str) -> Vec<String> {
+    let (mut tokens, mut token, mut quoted) = (Vec::new(), String::new(), false);
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => quoted = !quoted,
+            '\\' if quoted => token.extend(letters.next()),
+            ' ' if !quoted => {
+                if !token.is_empty() {
+                    tokens.push(std::mem::take(&mut token));
+                }
+            }
+            other => token.push(other),
+        }
+    }
+    if !token.is_empty() {
+        tokens.push(token);
+    }
+    tokens
+}
+
+#[test]
+fn a_line_is_taken_apart_into_level_words_and_pairs() {
+    let line = Line::parse(
+        r#"2026-11-21T10:00:00.123Z INFO open id=00ff user_agent="a \"b\" c=d" route=/ws/echo"#,
+    );
+    assert_eq!((line.level.as_str(), line.words.as_str()), ("INFO", "open"));
+    assert_eq!(line.value("user_agent"), r#"a "b" c=d"#);
+    assert_eq!(line.value("route"), "/ws/echo");
+}

@@ -1,0 +1,174 @@
+//! The stage: real backends, and if wanted a real gateway in front, in a run folder of their own.
+//! Each is started, talked to, disturbed and cleared away here; the peers come from outside.
+
+mod backend;
+mod builder;
+mod gateway;
+
+pub use self::backend::Backend;
+pub use self::builder::Builder;
+pub use self::gateway::Gateway;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::http::{self, Answer};
+use super::log::Line;
+use super::peer::{Dial, Peer};
+use super::wait::{PATIENCE, until};
+
+/// What a promise is proven on. Dropping it ends every process it started, and shows their last
+/// words when the test has failed.
+pub struct Stage {
+    backends: Vec<Backend>,
+    gateway: Option<Gateway>,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A gateway and a backend behind it.
+    pub fn gateway() -> Builder {
+        Builder::new(true)
+    }
+
+    /// A backend alone.
+    pub fn backend() -> Builder {
+        Builder::new(false)
+    }
+
+    /// Where peers connect to: the gateway, or the only backend.
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.as_ref().map_or_else(|| self.backends[0].server, |gateway| gateway.address)
+    }
+
+    /// A peer about to come in by the front door.
+    pub fn dial(&self, target: &str) -> Dial<'static> {
+        Dial::new(self.address(), target)
+    }
+
+    /// A peer that is in.
+    pub async fn connect(&self, target: &str) -> Peer {
+        self.dial(target).open().await
+    }
+
+    /// This many peers, all in.
+    pub async fn connect_many(&self, target: &str, count: usize) -> Vec<Peer> {
+        let mut peers = Vec::with_capacity(count);
+        for number in 0..count {
+            // Each dozen shares an address, as an office does; all of 127.0.0.0/8 is loopback.
+            let from = format!("127.0.{}.{}", 1 + number / 12 / 250, 1 + number / 12 % 250);
+            peers.push(self.dial(target).from(&from).open().await);
+        }
+        peers
+    }
+
+    /// GETs `path` by the front door.
+    pub async fn get(&self, path: &str) -> Answer {
+        http::get(self.address(), path).await
+    }
+
+    /// The first backend, on most stages the only one.
+    pub fn node(&mut self) -> &mut Backend {
+        &mut self.backends[0]
+    }
+
+    /// All backends.
+    pub fn nodes(&mut self) -> &mut [Backend] {
+        &mut self.backends
+    }
+
+    /// The gateway.
+    ///
+    /// # Panics
+    /// On a stage without one.
+    pub fn proxy(&mut self) -> &mut Gateway {
+        self.gateway.as_mut().expect("a stage with a gateway")
+    }
+
+    /// The sum of a metric over all backends and labels.
+    pub async fn gauge(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for backend in &self.backends {
+            sum += backend.scrape().await.sum(name);
+        }
+        sum
+    }
+
+    /// The sum of a metric over all backends where `label` is `value`.
+    pub async fn count(&self, name: &str, label: &str, value: &str) -> f64 {
+        let mut sum = 0.0;
+        for backend in &self.backends {
+            sum += backend.scrape().await.sum_of(name, label, value);
+        }
+        sum
+    }
+
+    /// Waits until this many connections are open.
+    ///
+    /// # Panics
+    /// When it does not come to that in time.
+    pub async fn holds(&self, connections: usize) {
+        let what = format!("{connections} connections");
+        let wanted = connections as f64;
+        let count = async || self.gauge("holdline_connections").await;
+        until(&what, PATIENCE, count, |count| *count == wanted).await;
+    }
+
+    /// The log line that tells how this peer's connection ended, once it is written.
+    ///
+    /// # Panics
+    /// When none is written in time.
+    pub async fn end_of(&self, peer: &Peer) -> Line {
+        self.end_of_within(peer, PATIENCE).await
+    }
+
+    /// The log line that tells how this peer's connection ended.
+    ///
+    /// # Panics
+    /// When none is written within this time.
+    pub async fn end_of_within(&self, peer: &Peer, within: Duration) -> Line {
+        let what = format!("the end of {}", peer.request);
+        let found = until(&what, within, async || self.ends_of(peer).pop(), Option::is_some).await;
+        found.expect("the wait was for a line")
+    }
+
+    /// Every end line of this peer's connection; one is right.
+    pub fn ends_of(&self, peer: &Peer) -> Vec<Line> {
+        self.ends().into_iter().filter(|line| line.says("request", &peer.request)).collect()
+    }
+
+    /// Every end line so far.
+    pub fn ends(&self) -> Vec<Line> {
+        self.backends.iter().flat_map(|backend| backend.log().about("end")).collect()
+    }
+
+    /// Every open line so far.
+    pub fn opens(&self) -> Vec<Line> {
+        self.backends.iter().flat_map(|backend| backend.log().about("open")).collect()
+    }
+
+    /// Every line of any backend that says something went wrong.
+    pub fn troubles(&self) -> Vec<Line> {
+        self.backends.iter().flat_map(|backend| backend.log().troubles()).collect()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (number, backend) in self.backends.iter().enumerate() {
+            eprintln!("--- backend {number} ---\n{}", backend.log().tail(40));
+        }
+        if let Some(gateway) = &self.gateway {
+            eprintln!(
+                "--- gateway, {} ---\n{}",
+                self.folder.path().display(),
+                gateway.last_words()
+            );
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The proof that Holdline holds: the real binary behind a real nginx with the shipped
+//! configuration, and peers that misbehave on purpose. What one module does alone is proven
+//! beside that module.
+//!
+//! One promise per file, and each test is named by the sentence it proves. The idle timers are
+//! short by configuration, never by sleeping less; what is asserted about time is asserted with
+//! slack, because the machine is shared.
+//!
+//! Needed: nginx and wscat (`scripts/tool` finds or installs both) and, for the peers that vanish,
+//! the right to make a network namespace. What is missing fails the test; nothing is skipped.
+
+#![allow(
+    unreachable_pub,
+    reason = "nothing leaves a test; here `pub` tells what the promises may use of the harness"
+)]
+
+mod harness;
