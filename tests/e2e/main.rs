@@ -14,4 +14,27 @@
     reason = "nothing leaves a test; here `pub` tells what the promises may use of the harness"
 )]
 
+// 1 The control: what happens without us.
+mod silence;
+// 2, 3 With us.
+mod survival;
+// 4 Whoever misbehaves loses only itself.
+mod coming_and_going;
+mod dead_peers;
+mod slow_peers;
+// 5 A person at a terminal.
+mod terminal;
+// 6 Who gets in.
+mod front_door;
+mod handshake;
+// 7 Deploys.
+mod deploys;
+mod drain;
+// 9 Rooms.
+mod fan_out;
+// What is said on the wire, refused at start, and told in the books.
+mod books;
+mod protocol;
+mod refusals;
+
 mod harness;

@@ -45,7 +45,7 @@ impl Log {
     }
 }
 
-/// One line: `<time> <LEVEL> <words> key=value …`.
+/// One line: `<time> <LEVEL> <words> key=value …`, or the same as a JSON object.
 #[derive(Clone)]
 pub struct Line {
     /// The line as it was written.
@@ -60,6 +60,22 @@ pub struct Line {
 impl Line {
     /// Takes a line apart; nothing in it can make that fail.
     pub fn parse(raw: &str) -> Self {
+        Self::parse_json(raw).unwrap_or_else(|| Self::parse_text(raw))
+    }
+
+    fn parse_json(raw: &str) -> Option<Self> {
+        let object: HashMap<String, serde_json::Value> = serde_json::from_str(raw).ok()?;
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let mut pairs: HashMap<_, _> =
+            object.into_iter().map(|(key, value)| (key, text(value))).collect();
+        let (level, words) = (pairs.remove("level")?, pairs.remove("message")?);
+        Some(Self { raw: raw.to_owned(), level, words, pairs })
+    }
+
+    fn parse_text(raw: &str) -> Self {
         let inner = raw.trim_start_matches('[').replacen("] ", " ", 1);
         let (mut words, mut pairs) = (Vec::new(), HashMap::new());
         let mut tokens = split(&inner).into_iter();
@@ -86,6 +102,11 @@ impl Line {
     /// Whether the line has `key`, with exactly this value.
     pub fn says(&self, key: &str, value: &str) -> bool {
         self.pairs.get(key).is_some_and(|found| found == value)
+    }
+
+    /// Whether the line has `key`.
+    pub fn has(&self, key: &str) -> bool {
+        self.pairs.contains_key(key)
     }
 
     /// The number at `key`.
@@ -133,4 +154,7 @@ fn a_line_is_taken_apart_into_level_words_and_pairs() {
     assert_eq!((line.level.as_str(), line.words.as_str()), ("INFO", "open"));
     assert_eq!(line.value("user_agent"), r#"a "b" c=d"#);
     assert_eq!(line.value("route"), "/ws/echo");
+    let line = Line::parse(r#"{"time":"…","level":"WARN","message":"end","id":"00ff","in":3}"#);
+    assert_eq!((line.level.as_str(), line.words.as_str()), ("WARN", "end"));
+    assert_eq!((line.value("id"), line.number("in")), ("00ff", 3.0));
 }

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use self::reader::{Heard, Reader, Writer};
 use super::wait::PATIENCE;
@@ -126,6 +126,21 @@ impl Peer {
         std::iter::from_fn(|| self.events.try_recv().ok()).map(|(_, event)| event).collect()
     }
 
+    /// Says nothing for this long and hears nothing but pings; tells when each came.
+    ///
+    /// # Panics
+    /// When anything else is heard.
+    pub async fn is_silent_for(&mut self, span: Duration) -> Vec<Instant> {
+        let (limit, mut pings) = (tokio::time::Instant::now() + span, Vec::new());
+        while let Ok(heard) = timeout_at(limit, self.events.recv()).await {
+            match heard {
+                Some((at, Event::Ping(_))) => pings.push(at),
+                other => panic!("{}: {other:?} in its silence", self.request),
+            }
+        }
+        pings
+    }
+
     /// The next message, pings aside.
     ///
     /// # Panics
@@ -176,6 +191,17 @@ impl Peer {
                 }
                 (_, after) => assert_eq!(end.2, None, "{after:?} after the close frame"),
             }
+        }
+    }
+
+    /// Waits for the end of TCP, which nothing else may precede.
+    ///
+    /// # Panics
+    /// When something else is heard, or nothing within [`PATIENCE`].
+    pub async fn ended_after_close(&mut self) -> Tcp {
+        match self.heard().await {
+            (_, Event::End(tcp)) => tcp,
+            (_, other) => panic!("{}: {other:?} after the close frame", self.request),
         }
     }
 

@@ -5,7 +5,7 @@ mod backend;
 mod builder;
 mod gateway;
 
-pub use self::backend::Backend;
+pub use self::backend::{BINARY, Backend};
 pub use self::builder::Builder;
 pub use self::gateway::Gateway;
 
@@ -114,6 +114,37 @@ impl Stage {
         let wanted = connections as f64;
         let count = async || self.gauge("holdline_connections").await;
         until(&what, PATIENCE, count, |count| *count == wanted).await;
+    }
+
+    /// Waits until at least this many connections are open.
+    ///
+    /// # Panics
+    /// When it does not come to that in time.
+    pub async fn holds_at_least(&self, connections: usize) {
+        let what = format!("{connections} connections or more");
+        let wanted = connections as f64;
+        let count = async || self.gauge("holdline_connections").await;
+        until(&what, PATIENCE, count, |count| *count >= wanted).await;
+    }
+
+    /// Waits for the end of this peer's connection, and checks that it is told alike everywhere:
+    /// one line at its open, one at its end with this reason and code, and the metric agrees.
+    ///
+    /// # Panics
+    /// When it is told otherwise, or not in time.
+    pub async fn ended_as(&self, peer: &Peer, reason: &str, code: &str) -> Line {
+        let line = self.end_of(peer).await;
+        assert!(line.says("reason", reason) && line.says("code", code), "not {reason}: {line:?}");
+        let opens = self.opens();
+        let opens = opens.iter().filter(|line| line.says("request", &peer.request)).count();
+        assert_eq!((opens, self.ends_of(peer).len()), (1, 1), "lines at open and end");
+        let counted = async || {
+            let ends = self.ends().iter().filter(|line| line.says("reason", reason)).count();
+            let counted = self.count("holdline_disconnects_total", "reason", reason).await;
+            (ends, counted as usize)
+        };
+        until("the metric to agree", PATIENCE, counted, |(ends, counted)| ends == counted).await;
+        line
     }
 
     /// The log line that tells how this peer's connection ended, once it is written.

@@ -17,6 +17,8 @@ pub struct Wscat {
     child: Child,
     /// What was printed and not yet waited for.
     screen: String,
+    /// All that was waited for.
+    seen: String,
 }
 
 impl Wscat {
@@ -37,7 +39,7 @@ impl Wscat {
             .kill_on_drop(true)
             .spawn(inside)
             .expect("wscat starts");
-        let mut wscat = Self { terminal, child, screen: String::new() };
+        let mut wscat = Self { terminal, child, screen: String::new(), seen: String::new() };
         wscat.shows("Connected (press CTRL+C to quit)").await;
         wscat
     }
@@ -54,12 +56,17 @@ impl Wscat {
     pub async fn shows(&mut self, text: &str) {
         loop {
             if let Some(at) = self.screen.find(text) {
-                self.screen.drain(..at + text.len());
+                self.seen.extend(self.screen.drain(..at + text.len()));
                 return;
             }
             let more = timeout(PATIENCE, self.read()).await;
             assert!(more.unwrap_or(false), "wscat does not show {text:?}, only {:?}", self.screen);
         }
+    }
+
+    /// Whether `text` has been printed by now.
+    pub fn has_shown(&self, text: &str) -> bool {
+        self.seen.contains(text) || self.screen.contains(text)
     }
 
     /// Waits for its end and returns its exit code.

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::http;
-use crate::harness::log::Log;
+use crate::harness::log::{Line, Log};
 use crate::harness::metrics::Scrape;
 use crate::harness::port;
 use crate::harness::process::Process;
@@ -66,7 +66,7 @@ impl Backend {
         let found = found.unwrap_or_else(|| panic!("no restart:\n{}", self.process.log.tail(10)));
         (self.server, self.control) = found;
         // The open and end lines of its former life still count.
-        for line in before.lines().into_iter().filter(|line| !line.raw.contains("listening ")) {
+        for line in before.lines().into_iter().filter(|line| !is_listening(line)) {
             self.process.log.push(line.raw);
         }
     }
@@ -110,7 +110,7 @@ async fn listening(process: &mut Process) -> Option<(SocketAddr, SocketAddr)> {
     let log = process.log.clone();
     let look = async || {
         let mut lines = log.lines().into_iter();
-        (lines.find(|line| line.raw.contains("listening server=")), process.status())
+        (lines.find(is_listening), process.status())
     };
     let come = until("a backend that listens", PATIENCE, look, |(line, status)| {
         line.is_some() || status.is_some()
@@ -118,4 +118,8 @@ async fn listening(process: &mut Process) -> Option<(SocketAddr, SocketAddr)> {
     let line = come.await.0?;
     let at = |key| line.value(key).parse().expect("an address");
     Some((at("server"), at("control")))
+}
+
+fn is_listening(line: &Line) -> bool {
+    line.words.ends_with("listening") && line.has("server")
 }

@@ -104,6 +104,7 @@ fn render(folder: &Path, variables: &[(String, String)], port: u16) {
     let output = Command::new(shipped.join("render"))
         .arg(folder.join("holdline.d"))
         .env("GATEWAY_PORT", port.to_string())
+        .env("GATEWAY_STATUS_LISTEN", format!("127.0.0.1:{}", port::free()))
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output();
     succeeded("deploy/nginx/render", &output.expect("the shipped script runs"));

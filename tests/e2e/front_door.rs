@@ -1,0 +1,149 @@
+//! Promise 6, at the gateway: what reaches the backend, and as whose request.
+//! What the backend itself refuses is in `handshake`.
+
+use crate::handshake::opened_from;
+use crate::harness::http;
+use crate::harness::{Stage, until, wait::PATIENCE};
+
+#[tokio::test]
+async fn a_plain_request_is_told_to_upgrade_through_the_gateway() {
+    let stage = Stage::gateway().start().await;
+    for path in ["/ws/echo", "/ws/rooms/lobby"] {
+        let answer = stage.get(path).await;
+        assert_eq!(answer.status, 426, "{answer:?}");
+        assert_eq!(answer.header("upgrade"), Some("websocket"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_s_origin_with_its_port_is_accepted_and_a_foreign_one_is_not() {
+    let stage = Stage::gateway().start().await;
+    let own = format!("http://{}", stage.address());
+    stage.dial("/ws/echo").header("Origin", &own).open().await.echoes("from the page").await;
+    let answer = stage.dial("/ws/echo").header("Origin", "https://evil.example").refused().await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    let text = answer.text();
+    let named = text.contains("https://evil.example") && text.contains("server.allowed_origins");
+    assert!(named, "{text}");
+}
+
+#[tokio::test]
+async fn only_websocket_is_upgraded() {
+    let stage = Stage::gateway().start().await;
+    let h2c = stage.dial("/ws/echo").header("Upgrade", "h2c").header("HTTP2-Settings", "AAMAAABk");
+    let answer = h2c.header("Connection", "Upgrade, HTTP2-Settings").refused().await;
+    assert_eq!(answer.status, 426, "{answer:?}");
+    let answer = stage.dial("/ws/echo").header("Upgrade", "notwebsocketx").refused().await;
+    assert_eq!(answer.status, 426, "{answer:?}");
+    // A browser writes it like this, some libraries like that.
+    stage.dial("/ws/echo").header("Upgrade", "WebSocket").open().await.echoes("any case").await;
+}
+
+#[tokio::test]
+async fn control_routes_and_path_tricks_are_not_found_at_the_gateway() {
+    let stage = Stage::gateway().start().await;
+    for path in [
+        "/metrics",
+        "/connections",
+        "/rooms",
+        "/rooms/lobby/messages",
+        "/publish",
+        "/drain",
+        "/openapi.json",
+        "/nginx_status",
+        "/stub_status",
+        "//metrics",
+        "/./metrics",
+        "/%6detrics",
+        "/ws",
+        "/ws/",
+        "/ws/metrics",
+        "/ws/echo/",
+        "/ws/echo/x",
+        "/ws/echo/../../metrics",
+        "/ws/rooms/../../metrics",
+        "/ws/rooms/..%2f..%2fmetrics",
+        "/ws/rooms/%2e%2e/%2e%2e/metrics",
+        "/ws/rooms/..;/..;/metrics",
+        "/ws/rooms/lobby/../../../metrics",
+        "/WS/ECHO",
+    ] {
+        let answer = stage.get(path).await;
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+        assert!(!answer.text().contains("holdline_connections"), "{path} shows metrics");
+    }
+    // The absolute form names another server; it gets this one's answer.
+    let absolute = "GET http://127.0.0.1:9001/metrics HTTP/1.1\r\nHost: 127.0.0.1:9001\r\n\
+        Connection: close\r\n\r\n";
+    let answer = http::send(stage.address(), absolute.as_bytes()).await.expect("an answer");
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_gateway_s_health_is_that_a_backend_is_ready() {
+    let mut stage = Stage::gateway().start().await;
+    assert_eq!(stage.get("/healthz").await.status, 200);
+    stage.node().kill().await;
+    let status = async || stage.get("/healthz").await.status;
+    until("an unhealthy gateway", PATIENCE, status, |status| *status >= 500).await;
+}
+
+#[tokio::test]
+async fn forged_forwarding_headers_are_ignored() {
+    let stage = Stage::gateway().start().await;
+    let peer = stage
+        .dial("/ws/echo")
+        .from("127.0.0.11")
+        .header("X-Forwarded-For", "203.0.113.7")
+        .header("X-Real-IP", "203.0.113.7")
+        .header("Forwarded", "for=203.0.113.7")
+        .header("X-Request-ID", "forged")
+        .open()
+        .await;
+    assert_ne!(peer.request, "forged", "the gateway names requests itself");
+    opened_from(&stage, &peer.request, "127.0.0.11").await;
+}
+
+#[tokio::test]
+async fn two_users_behind_one_trusted_cdn_address_have_separate_limits() {
+    let stage = Stage::gateway()
+        .render("HOLDLINE_TRUSTED_CDN", "127.0.0.9/32 198.51.100.0/24")
+        .set("limits.connections_per_ip_max", 2)
+        .start()
+        .await;
+    let user =
+        |address: &str| stage.dial("/ws/echo").from("127.0.0.9").header("X-Forwarded-For", address);
+    let anna = [user("203.0.113.7").open().await, user("203.0.113.7").open().await];
+    opened_from(&stage, &anna[0].request, "203.0.113.7").await;
+    assert_eq!(user("203.0.113.7").refused().await.status, 429);
+    let bert = user("203.0.113.8").open().await;
+    opened_from(&stage, &bert.request, "203.0.113.8").await;
+    // What a user writes in front of what the CDN adds is not believed.
+    let forged = user("192.0.2.1, 203.0.113.7").refused().await;
+    assert_eq!(forged.status, 429, "{forged:?}");
+    // From any other address the header is a forgery altogether.
+    let stranger =
+        stage.dial("/ws/echo").from("127.0.0.10").header("X-Forwarded-For", "203.0.113.9");
+    let stranger = stranger.open().await;
+    opened_from(&stage, &stranger.request, "127.0.0.10").await;
+}
+
+#[tokio::test]
+async fn both_logs_tell_of_a_connection_under_the_same_request_id() {
+    let mut stage = Stage::gateway().start().await;
+    let mut peer = stage.dial("/ws/echo").header("User-Agent", "a \"quoted\" agent").open().await;
+    peer.echoes("hello").await;
+    peer.close(1000, "").await;
+    assert_eq!(peer.ended().await.code, 1000);
+    let line = stage.ended_as(&peer, "peer_closed", "1000").await;
+    assert_eq!((line.number("in"), line.number("out")), (1.0, 1.0), "{line:?}");
+    let open = stage.opens().remove(0);
+    assert!(open.says("user_agent", "a \"quoted\" agent"), "{open:?}");
+    let request = peer.request.clone();
+    let entry = async || {
+        let entries = stage.proxy().access().into_iter();
+        entries.filter(|entry| entry.to_string().contains(&request)).collect::<Vec<_>>()
+    };
+    let entries = until("its access log line", PATIENCE, entry, |found| found.len() == 1).await;
+    assert!(entries[0].to_string().contains("101"), "{entries:?}");
+}

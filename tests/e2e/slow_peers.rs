@@ -1,0 +1,154 @@
+//! Promise 4, the slow: a peer that stops reading, or reads a trickle, loses only itself, and its
+//! memory and descriptor are free in `write_timeout` + 1 s. The dead are in `dead_peers`.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::stage::Builder;
+use crate::harness::{Event, Peer, Stage, Vice, until, wait::PATIENCE};
+
+/// A message large enough to fill buffers soon.
+const LARGE: usize = 60_000;
+
+/// `limits.write_timeout` of [`patient`], and what the promise allows beyond.
+const DEADLINE: Duration = Duration::from_secs(2 + 1);
+
+/// Pings rarely, so that it is the deadline for writing that finds the slow, not the one for pongs;
+/// and takes so much into an outbox that this is not what finds them either.
+fn patient() -> Builder {
+    Stage::backend()
+        .read_timeout("60s")
+        .ping_interval("30s")
+        .set("limits.write_timeout", "2s")
+        .set("limits.close_timeout", "500ms")
+        .set("limits.outbox_bytes_max", 128 << 20)
+        .set("limits.outbox_frames_max", 100_000)
+}
+
+#[tokio::test]
+async fn a_deaf_peer_is_gone_with_its_memory_and_descriptor_within_the_write_timeout() {
+    gone_in_time(Vice::Deaf, 200).await;
+}
+
+#[tokio::test]
+async fn a_trickling_peer_is_held_to_the_same() {
+    gone_in_time(Vice::Trickling(20_000), 200).await;
+}
+
+#[tokio::test]
+async fn a_deaf_peer_with_little_to_read_is_gone_as_well() {
+    // 8 messages: some of them in the kernel's buffers, the rest in ours, and then nothing moves.
+    gone_in_time(Vice::Deaf, 8).await;
+}
+
+#[tokio::test]
+async fn a_peer_whose_outbox_overflows_is_slow_and_told_so() {
+    let mut stage = patient()
+        .set("limits.outbox_bytes_max", 256 << 10)
+        .set("limits.outbox_bytes_total", 64 << 20)
+        .start()
+        .await;
+    let mut speaker = stage.connect("/ws/rooms/lobby").await;
+    let before = stage.node().process.descriptors();
+    let deaf = stage.dial("/ws/rooms/lobby").vice(Vice::Deaf).open().await;
+    let began = Instant::now();
+    fill(&mut speaker, 100).await;
+    stage.ended_as(&deaf, "slow", "1013").await;
+    freed(&mut stage, before, began).await;
+    speaker.echoes("nothing noticed").await;
+    stage.holds(1).await;
+}
+
+#[tokio::test]
+async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
+    let stage = patient().set("limits.outbox_bytes_max", 256 << 10).start().await;
+    let mut speaker = stage.connect("/ws/rooms/lobby").await;
+    // Slow enough to fall behind, quick enough to reach the close frame before the deadline.
+    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(1_000_000)).open().await;
+    fill(&mut speaker, 100).await;
+    let end = slow.ended().await;
+    assert_eq!(end.code, 1013, "{end:?}");
+    stage.ended_as(&slow, "slow", "1013").await;
+}
+
+#[tokio::test]
+async fn healthy_neighbours_of_the_mute_the_deaf_and_the_trickling_lose_nothing() {
+    let stage = Stage::gateway()
+        .read_timeout("2s")
+        .ping_interval("600ms")
+        .pong_timeout("500ms")
+        .workers(2)
+        .set("limits.write_timeout", "2s")
+        .set("limits.close_timeout", "500ms")
+        .start()
+        .await;
+    let mut healthy = Vec::new();
+    for _ in 0..6 {
+        healthy.push(stage.connect("/ws/rooms/lobby").await);
+    }
+    let mut bad = Vec::new();
+    for vice in [Vice::Mute, Vice::Deaf, Vice::Trickling(20_000)].repeat(2) {
+        bad.push(stage.dial("/ws/rooms/lobby").vice(vice).open().await);
+    }
+    // 400 × 8 KiB over some 4 s: more than the gateway and the kernel hide from the backend.
+    for number in 0..400 {
+        let said = Instant::now();
+        let text = format!("{number} {}", "x".repeat(8192));
+        healthy[0].text(&text).await;
+        for peer in &mut healthy {
+            assert_eq!(peer.message().await, Event::Text(text.clone()));
+        }
+        let took = said.elapsed();
+        assert!(took < Duration::from_secs(1), "message {number} took {took:?}");
+        tokio::time::sleep(Duration::from_millis(10).saturating_sub(took)).await;
+    }
+    // Deaf, mute or trickling behind the gateway: what is missed first is the pong.
+    for peer in &bad {
+        let line = stage.end_of(peer).await;
+        assert!(["no_pong", "slow", "write_timeout"].contains(&line.value("reason")), "{line:?}");
+    }
+    stage.holds(healthy.len()).await;
+    drop((healthy, bad));
+    stage.holds(0).await;
+    assert_eq!(stage.gauge("holdline_rooms").await, 0.0);
+    assert_eq!(stage.gauge("holdline_outbox_bytes").await, 0.0);
+}
+
+/// Fills a peer of this vice with messages, and sees it gone while its neighbour goes on.
+async fn gone_in_time(vice: Vice, messages: usize) {
+    let mut stage = patient().start().await;
+    let mut speaker = stage.connect("/ws/rooms/lobby").await;
+    speaker.echoes("first").await;
+    let before = stage.node().process.descriptors();
+    let peer = stage.dial("/ws/rooms/lobby").vice(vice).open().await;
+    stage.holds(2).await;
+    let began = Instant::now();
+    fill(&mut speaker, messages).await;
+    let line = stage.end_of(&peer).await;
+    freed(&mut stage, before, began).await;
+    assert!(line.says("reason", "write_timeout") && line.says("code", "-"), "{line:?}");
+    stage.ended_as(&peer, "write_timeout", "-").await;
+    speaker.echoes("nothing noticed").await;
+    stage.holds(1).await;
+    let empty = async || stage.gauge("holdline_outbox_bytes").await;
+    until("empty outboxes", PATIENCE, empty, |bytes| *bytes == 0.0).await;
+}
+
+/// Says large things to the room and hears each of them itself.
+async fn fill(speaker: &mut Peer, messages: usize) {
+    let text = "x".repeat(LARGE);
+    for _ in 0..messages {
+        speaker.echoes(&text).await;
+    }
+}
+
+async fn freed(stage: &mut Stage, descriptors: usize, since: Instant) {
+    let node = stage.node();
+    until(
+        "its descriptor",
+        PATIENCE,
+        async || node.process.descriptors(),
+        |now| *now <= descriptors,
+    )
+    .await;
+    assert!(since.elapsed() < DEADLINE, "freed only after {:?}", since.elapsed());
+}
