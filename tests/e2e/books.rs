@@ -1,7 +1,7 @@
 //! What a node tells about itself: every metric of the design that exists so far, and a log that a
 //! person and a machine can read. That each end is told alike everywhere is checked by the others.
 
-use crate::harness::{Peer, Stage};
+use crate::harness::{Peer, Stage, until, wait::PATIENCE};
 
 #[tokio::test]
 async fn the_metrics_are_all_there_from_the_start_and_each_explains_itself() {
@@ -42,7 +42,7 @@ async fn the_metrics_are_all_there_from_the_start_and_each_explains_itself() {
 
 #[tokio::test]
 async fn the_metrics_count_what_happened() {
-    let mut stage = Stage::backend().workers(2).start().await;
+    let mut stage = Stage::backend().workers(2).ping_interval("200ms").start().await;
     let mut echo = stage.connect("/ws/echo").await;
     let mut room = [stage.connect("/ws/rooms/a").await, stage.connect("/ws/rooms/a").await];
     let _other = stage.connect("/ws/rooms/b").await;
@@ -56,14 +56,17 @@ async fn the_metrics_count_what_happened() {
     assert_eq!(stage.gauge("holdline_rooms").await, 2.0);
     let messages =
         async |direction| stage.count("holdline_messages_total", "direction", direction).await;
-    assert_eq!((messages("in").await, messages("out").await), (2.0, 3.0));
+    // What goes out is counted with the next ping at the latest.
+    let both = async || (messages("in").await, messages("out").await);
+    until("every message in the books", PATIENCE, both, |both| *both == (2.0, 3.0)).await;
     assert_eq!(stage.count("holdline_message_bytes_total", "direction", "in").await, 8.0);
     let scraped = stage.node().scrape().await;
     let descriptors = scraped.sum("process_open_fds") as usize;
     assert!(descriptors.abs_diff(stage.node().process.descriptors()) < 5, "{descriptors}");
     drop((echo, room));
     stage.holds(1).await;
-    assert_eq!(stage.gauge("holdline_connection_duration_seconds_count").await, 3.0);
+    let ended = async || stage.gauge("holdline_connection_duration_seconds_count").await;
+    until("three lives in the books", PATIENCE, ended, |ended| *ended == 3.0).await;
     assert_eq!(stage.gauge("holdline_connections_opened_total").await, 4.0);
 }
 

@@ -35,7 +35,9 @@ async fn a_thousand_quick_connects_and_disconnects_log_no_error() {
     let descriptors = async || node.process.descriptors();
     until("no descriptor left behind", PATIENCE, descriptors, |now| *now <= before + 2).await;
     let errors = stage.proxy().errors();
-    for level in ["[error]", "[crit]", "[alert]", "[emerg]"] {
-        assert!(!errors.contains(level), "{errors}");
+    for line in errors.lines().filter(|line| !line.contains("setrlimit")) {
+        // A machine with a low descriptor limit is told so at the start; that is another matter.
+        let bad = ["[warn]", "[error]", "[crit]", "[alert]", "[emerg]"];
+        assert!(!bad.iter().any(|level| line.contains(level)), "{line}");
     }
 }

@@ -94,7 +94,7 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
         .await;
     let mut speaker = stage.connect("/ws/rooms/lobby").await;
     // Some seconds' worth of reading, most of it in its outbox when the node is told to stop.
-    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(800_000)).open().await;
+    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(500_000)).open().await;
     let text = |number: usize| format!("{number} {}", "x".repeat(20_000));
     for number in 0..40 {
         speaker.echoes(&text(number)).await;
@@ -207,7 +207,7 @@ async fn deaf_peers_do_not_delay_the_end_beyond_the_drain_s_timeout() {
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(6 + 1), "{took:?}");
     // Each of them has its line, too.
-    assert_eq!(stage.ends().len(), 12, "{:?}", stage.ends());
+    assert_eq!(stage.ends().len(), 12, "{:#?}", stage.ends());
     drop((deaf, mute));
 }
 

@@ -181,8 +181,9 @@ async fn a_silent_or_half_handshake_is_cut_also_the_second_on_a_connection() {
             assert_eq!(answer.status, 200, "{answer:?}");
             stream.write_all(second.as_bytes()).await.expect("it reads");
         }
-        let took = http::closed(&mut stream, PATIENCE).await;
-        assert!(took < Duration::from_millis(2500), "{first:?} {second:?} cut after {took:?}");
+        let took = http::closed(&mut stream, Duration::from_secs(8)).await;
+        let took = took.unwrap_or_else(|| panic!("{first:?} {second:?} is not cut"));
+        assert!(took < Duration::from_millis(3000), "{first:?} {second:?} cut after {took:?}");
     }
     // One that was in time is not cut afterwards.
     let mut peer = stage.connect("/ws/echo").await;

@@ -30,6 +30,8 @@ mod handshake;
 // 7 Deploys.
 mod deploys;
 mod drain;
+// 8 What ships.
+mod shipped_numbers;
 // 9 Rooms.
 mod fan_out;
 // What is said on the wire, refused at start, and told in the books.

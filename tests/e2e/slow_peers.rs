@@ -63,7 +63,7 @@ async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
     let stage = patient().set("limits.outbox_bytes_max", 256 << 10).start().await;
     let mut speaker = stage.connect("/ws/rooms/lobby").await;
     // Slow enough to fall behind, quick enough to reach the close frame before the deadline.
-    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(1_000_000)).open().await;
+    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(600_000)).open().await;
     fill(&mut speaker, 100).await;
     let end = slow.ended().await;
     assert_eq!(end.code, 1013, "{end:?}");

@@ -25,12 +25,10 @@ impl Log {
         self.lines().into_iter().filter(|line| line.words == words).collect()
     }
 
-    /// The lines that say something went wrong.
-    pub fn troubles(&self) -> Vec<Line> {
-        self.lines()
-            .into_iter()
-            .filter(|line| line.level == "WARN" || line.level == "ERROR")
-            .collect()
+    /// The lines that say something went wrong, beginning with the first that is `from`.
+    pub fn troubles(&self, from: impl Fn(&Line) -> bool) -> Vec<Line> {
+        let lines = self.lines().into_iter().skip_while(|line| !from(line));
+        lines.filter(|line| line.level == "WARN" || line.level == "ERROR").collect()
     }
 
     /// The last lines, for a person.
@@ -71,7 +69,7 @@ impl Line {
         };
         let mut pairs: HashMap<_, _> =
             object.into_iter().map(|(key, value)| (key, text(value))).collect();
-        let (level, words) = (pairs.remove("level")?, pairs.remove("message")?);
+        let (level, words) = (pairs.remove("level")?.to_uppercase(), pairs.remove("message")?);
         Some(Self { raw: raw.to_owned(), level, words, pairs })
     }
 

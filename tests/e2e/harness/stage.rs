@@ -180,9 +180,9 @@ impl Stage {
         self.backends.iter().flat_map(|backend| backend.log().about("open")).collect()
     }
 
-    /// Every line of any backend that says something went wrong.
+    /// Every line of any backend that says something went wrong since it listens.
     pub fn troubles(&self) -> Vec<Line> {
-        self.backends.iter().flat_map(|backend| backend.log().troubles()).collect()
+        self.backends.iter().flat_map(Backend::troubles).collect()
     }
 }
 

@@ -10,6 +10,9 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::codec::{self, Decoder, Frame};
 
+/// What a peer reads at once, at most.
+const READ_BYTES: usize = 64 * 1024;
+
 /// How a peer misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Vice {
@@ -19,7 +22,7 @@ pub enum Vice {
     Mute,
     /// Reads nothing at all.
     Deaf,
-    /// Reads this many bytes per second, and answers what it got to read.
+    /// Reads this many bytes per second, 640 KiB at most, and answers what it got to read.
     Trickling(usize),
 }
 
@@ -71,7 +74,7 @@ impl Reader {
         }
         let (mut decoder, mut message) = (Decoder::default(), None);
         decoder.push(&std::mem::take(&mut self.early));
-        let mut read = vec![0; 64 * 1024];
+        let mut read = vec![0; READ_BYTES];
         loop {
             while let Some(frame) = decoder.next() {
                 self.hear(frame, &mut message).await;
@@ -79,7 +82,7 @@ impl Reader {
             let window = match self.vice {
                 Vice::Trickling(rate) => {
                     tokio::time::sleep(Duration::from_millis(100)).await;
-                    &mut read[..(rate / 10).max(1)]
+                    &mut read[..(rate / 10).clamp(1, READ_BYTES)]
                 }
                 _ => &mut read[..],
             };

@@ -92,6 +92,12 @@ impl Backend {
         &self.process.log
     }
 
+    /// The lines that say something went wrong since it listens; what it says before is about its
+    /// configuration and this machine.
+    pub fn troubles(&self) -> Vec<Line> {
+        self.process.log.troubles(is_listening)
+    }
+
     /// Scrapes its metrics.
     pub async fn scrape(&self) -> Scrape {
         let answer = http::get(self.control, "/metrics").await;
