@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod namespace;
 pub mod port;
 pub mod process;
+pub mod shipped;
 pub mod tool;
 pub mod wait;
 
