@@ -31,6 +31,7 @@ async fn a_drained_stop_tells_everyone_1012_spread_over_the_window_and_exits_0()
     for peer in &mut peers {
         let end = peer.ended().await;
         assert_eq!((end.code, end.tcp), (1012, Tcp::Fin), "{end:?}");
+        assert!(end.reason.contains("reconnect"), "not told what to do: {end:?}");
         goodbyes.push(end.closed_at.expect("1012 is in a close frame"));
     }
     goodbyes.sort();

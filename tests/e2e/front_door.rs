@@ -3,7 +3,7 @@
 
 use crate::handshake::opened_from;
 use crate::harness::http;
-use crate::harness::{Stage, until, wait::PATIENCE};
+use crate::harness::{Stage, heavy, until, wait::PATIENCE};
 
 #[tokio::test]
 async fn a_plain_request_is_told_to_upgrade_through_the_gateway() {
@@ -126,6 +126,34 @@ async fn two_users_behind_one_trusted_cdn_address_have_separate_limits() {
         stage.dial("/ws/echo").from("127.0.0.10").header("X-Forwarded-For", "203.0.113.9");
     let stranger = stranger.open().await;
     opened_from(&stage, &stranger.request, "127.0.0.10").await;
+}
+
+#[tokio::test]
+async fn the_gateway_s_own_limits_count_users_and_not_their_cdn() {
+    let stage = Stage::gateway()
+        .render("HOLDLINE_TRUSTED_CDN", "127.0.0.9")
+        .render("GATEWAY_ADDRESS_CONNECTIONS", "2")
+        .start()
+        .await;
+    let user =
+        |address: &str| stage.dial("/ws/echo").from("127.0.0.9").header("X-Forwarded-For", address);
+    let _anna = [user("203.0.113.7").open().await, user("203.0.113.7").open().await];
+    let answer = user("203.0.113.7").refused().await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    let _bert = [user("203.0.113.8").open().await, user("203.0.113.8").open().await];
+    assert_eq!(stage.opens().len(), 4, "the backend has not heard of the fifth");
+}
+
+#[tokio::test]
+async fn an_office_behind_one_address_gets_in_all_at_once() {
+    let _turn = heavy().await;
+    let stage = Stage::gateway().workers(2).start().await;
+    let office = (0..400).map(|_| stage.dial("/ws/rooms/office").from("127.0.0.40").open());
+    let office = futures_util::future::join_all(office).await;
+    stage.holds(400).await;
+    drop(office);
+    stage.holds(0).await;
 }
 
 #[tokio::test]

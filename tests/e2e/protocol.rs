@@ -20,6 +20,20 @@ async fn ends_as(stage: &Stage, dial: Dial<'_>, wrong: &[u8], reason: &str, code
 }
 
 #[tokio::test]
+async fn text_comes_back_as_text_and_binary_as_binary_of_any_size() {
+    let stage = Stage::backend().workers(2).start().await;
+    for target in ["/ws/echo", "/ws/rooms/lobby"] {
+        let mut peer = stage.connect(target).await;
+        for size in [0, 1, 125, 126, 65_535, 65_536] {
+            peer.echoes(&"x".repeat(size)).await;
+            let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            peer.binary(&bytes).await;
+            assert_eq!(peer.message().await, Event::Binary(bytes));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_rfc_6455_forbids_ends_with_1002() {
     let stage = Stage::backend().start().await;
     let masked =

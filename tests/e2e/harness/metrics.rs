@@ -1,8 +1,6 @@
 //! One scrape of `/metrics`: names, labels, values.
 //! Which metrics there must be is for the promises to say.
 
-use std::collections::BTreeSet;
-
 /// What was scraped.
 #[derive(Debug)]
 pub struct Scrape(Vec<Sample>);
@@ -37,11 +35,6 @@ impl Scrape {
             sample.name == name && sample.labels.split(',').any(|pair| pair == wanted)
         };
         self.0.iter().filter(of).map(|sample| sample.value).sum()
-    }
-
-    /// Every name there is.
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.0.iter().map(|sample| sample.name.as_str()).collect()
     }
 }
 

@@ -121,11 +121,6 @@ impl Peer {
         }
     }
 
-    /// What was heard and not yet looked at.
-    pub fn heard_so_far(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.events.try_recv().ok()).map(|(_, event)| event).collect()
-    }
-
     /// Says nothing for this long and hears nothing but pings; tells when each came.
     ///
     /// # Panics
