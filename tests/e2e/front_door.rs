@@ -1,8 +1,12 @@
 //! Promise 6, at the gateway: what reaches the backend, and as whose request.
 //! What the backend itself refuses is in `handshake`.
 
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
 use crate::handshake::opened_from;
 use crate::harness::http;
+use crate::harness::peer::Dial;
 use crate::harness::{Stage, heavy, until, wait::PATIENCE};
 
 #[tokio::test]
@@ -37,6 +41,34 @@ async fn only_websocket_is_upgraded() {
     assert_eq!(answer.status, 426, "{answer:?}");
     // A browser writes it like this, some libraries like that.
     stage.dial("/ws/echo").header("Upgrade", "WebSocket").open().await.echoes("any case").await;
+}
+
+/// Seen from behind the gateway, by a listener that only writes down what it is asked.
+#[tokio::test]
+async fn the_backend_is_told_the_truth_and_only_websocket_is_passed_on() {
+    let behind = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let stage = Stage::gateway().behind(behind.local_addr().expect("it is bound")).start().await;
+    let asked = async |dial: Dial<'static>| {
+        let asking = tokio::spawn(dial.from("127.0.0.12").attempt());
+        let (mut stream, _) = behind.accept().await.expect("the gateway connects");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut request).await.expect("it asks"), 0, "half a request");
+        }
+        asking.abort();
+        String::from_utf8_lossy(&request).to_lowercase()
+    };
+    let request = asked(stage.dial("/ws/echo").header("X-Real-IP", "203.0.113.7")).await;
+    let host = format!("host: {}\r\n", stage.address());
+    for told in [&host, "upgrade: websocket\r\n", "connection: upgrade\r\n", "http/1.1\r\n"] {
+        assert!(request.contains(told), "no {told:?} in {request}");
+    }
+    assert!(request.contains("x-forwarded-for: 127.0.0.12\r\n"), "{request}");
+    assert!(!request.contains("203.0.113.7"), "{request}");
+    for other in ["h2c", "notwebsocketx", "websocket2"] {
+        let request = asked(stage.dial("/ws/echo").header("Upgrade", other)).await;
+        assert!(!request.contains("connection: upgrade"), "{other} is passed on: {request}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What stage a promise wants: with or without a gateway, how many backends, which settings.
 //! Running them is the business of the backend and the gateway.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
@@ -64,6 +65,11 @@ impl Builder {
         self
     }
 
+    /// Puts something else behind the gateway than backends.
+    pub fn behind(self, upstream: SocketAddr) -> Self {
+        self.backends(0).render("HOLDLINE_BACKENDS", &upstream.to_string())
+    }
+
     /// Takes a directive out of this stage's copy of the shipped gateway configuration.
     pub fn without_directive(mut self, name: &str) -> Self {
         self.without.push(name.to_owned());
@@ -84,10 +90,12 @@ impl Builder {
         }
         let mut gateway = None;
         if self.gateway {
-            let upstream = backends.iter().map(|backend| backend.server.to_string());
-            let upstream = upstream.collect::<Vec<_>>().join(" ");
             let mut variables = self.variables;
-            variables.push(("HOLDLINE_BACKENDS".to_owned(), upstream));
+            if !backends.is_empty() {
+                let upstream = backends.iter().map(|backend| backend.server.to_string());
+                let upstream = upstream.collect::<Vec<_>>().join(" ");
+                variables.push(("HOLDLINE_BACKENDS".to_owned(), upstream));
+            }
             gateway = Some(Gateway::start(folder.path(), variables, &self.without).await);
         }
         Stage { backends, gateway, folder }
