@@ -95,7 +95,7 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
         .await;
     let mut speaker = stage.connect("/ws/rooms/lobby").await;
     // Some seconds' worth of reading, most of it in its outbox when the node is told to stop.
-    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(500_000)).open().await;
+    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(400_000)).open().await;
     let text = |number: usize| format!("{number} {}", "x".repeat(20_000));
     for number in 0..40 {
         speaker.echoes(&text(number)).await;
@@ -138,6 +138,8 @@ async fn a_draining_backend_s_503_is_retried_on_another_unseen_by_the_peer() {
     let mut stage = draining(Stage::gateway()).backends(2).start().await;
     let mut before = stage.connect_many("/ws/echo", 40).await;
     stage.node().terminate();
+    let draining = async || stage.gauge("holdline_draining").await;
+    until("the drain to begin", PATIENCE, draining, |draining| *draining == 1.0).await;
     let asked = Instant::now();
     let mut newcomers = Vec::new();
     // During the drain and after the end of the drained one.
@@ -177,10 +179,13 @@ async fn a_second_signal_exits_at_once() {
         stage.node().terminate();
         let draining = async || stage.gauge("holdline_draining").await;
         until("the drain to begin", PATIENCE, draining, |draining| *draining == 1.0).await;
-        let asked = Instant::now();
-        stage.node().process.signal(second);
-        stage.node().ended(PATIENCE).await;
-        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        // A supervisor that signals a process and its group at once has asked only once; so this
+        // one insists. Without a second signal the end would be 20 s away.
+        let insists = async || {
+            stage.node().process.signal(second);
+            stage.node().process.status()
+        };
+        until("an end at once", Duration::from_secs(2), insists, Option::is_some).await;
     }
 }
 

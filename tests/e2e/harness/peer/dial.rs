@@ -75,9 +75,11 @@ impl<'a> Dial<'a> {
     /// Will misbehave once it is in. A peer that does not read has a small receive buffer too, or
     /// the kernel would read for it.
     pub fn vice(mut self, vice: Vice) -> Self {
-        if matches!(vice, Vice::Deaf | Vice::Trickling(_)) {
-            self.window = Some(8 * 1024);
-        }
+        self.window = match vice {
+            Vice::Deaf => Some(8 * 1024),
+            Vice::Trickling(_) => Some(32 * 1024),
+            Vice::None | Vice::Mute => None,
+        };
         self.vice = vice;
         self
     }

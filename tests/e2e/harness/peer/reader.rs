@@ -13,6 +13,9 @@ use super::codec::{self, Decoder, Frame};
 /// What a peer reads at once, at most.
 const READ_BYTES: usize = 64 * 1024;
 
+/// What a trickling peer reads at once.
+const SIP_BYTES: usize = 4096;
+
 /// How a peer misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Vice {
@@ -22,7 +25,7 @@ pub enum Vice {
     Mute,
     /// Reads nothing at all.
     Deaf,
-    /// Reads this many bytes per second, 640 KiB at most, and answers what it got to read.
+    /// Reads this many bytes per second, and answers what it got to read.
     Trickling(usize),
 }
 
@@ -81,8 +84,9 @@ impl Reader {
             }
             let window = match self.vice {
                 Vice::Trickling(rate) => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    &mut read[..(rate / 10).clamp(1, READ_BYTES)]
+                    tokio::time::sleep(Duration::from_secs_f64(SIP_BYTES as f64 / rate as f64))
+                        .await;
+                    &mut read[..SIP_BYTES]
                 }
                 _ => &mut read[..],
             };
