@@ -311,6 +311,8 @@ impl Drop for Connection {
         // Without an end so far the task was dropped or panicked: the peer is told so.
         self.end(Disconnect::InternalError);
         self.outbox().finish_behind_close();
+        // So that the books agree as soon as the last connection is gone.
+        self.seat.shard.tally().flush();
         let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);
         self.record.close(&why, self.messages_in, self.outbox().sent());
     }
