@@ -111,7 +111,7 @@ impl Disconnect {
             Self::Kicked(ours) => return Some(ours.clone()),
             Self::NoPong => (1011, "no pong in time"),
             Self::Slow => (1013, "too slow for what it is sent"),
-            Self::TooBig => (1009, "message too big"),
+            Self::TooBig => (1009, "message too big, or in too many pieces"),
             Self::BadData => (1007, "not valid UTF-8"),
             Self::ProtocolError => (1002, "protocol error"),
             Self::RateLimited => (1013, "too many messages"),

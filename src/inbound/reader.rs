@@ -229,6 +229,13 @@ impl Reader {
     /// Draws the conclusion from a whole frame.
     fn finish(&mut self, frame: Frame) -> Result<Step, Fault> {
         let emitted = match frame.purpose {
+            // A Close too long to be one: its fault was told at its header, and now that it is
+            // over nothing more will come. Without this the closing handshake would wait in vain.
+            Purpose::Nothing if frame.opcode == opcode::CLOSE => {
+                self.mode = Mode::Deaf;
+                self.observed.note_close(Close::new(Close::NO_CODE, ""));
+                return Ok(Step::Again);
+            }
             Purpose::Nothing => return Ok(Step::Again),
             Purpose::Message if !frame.fin => return Ok(Step::Again),
             Purpose::Message => self.message.take().map(Message::finish).transpose()?,

@@ -97,6 +97,18 @@ fn after_a_fault_only_the_peers_close_is_let_through() {
 }
 
 #[test]
+fn a_close_too_long_to_be_one_is_a_fault_and_still_the_peers_last_word() {
+    let mut stage = Stage::new(LIMITS);
+    let long = frame(FIN | CLOSE, &[b'x'; 126]);
+    let (header, rest) = long.split_at(8);
+    assert_eq!(stage.send(header), [EMPTY_CLOSE]);
+    assert_eq!(stage.fault(), Some(Disconnect::ProtocolError));
+    assert_eq!(stage.observed.peer_close(), None, "it is not over yet");
+    assert!(stage.send(rest).is_empty());
+    assert_eq!(stage.observed.peer_close(), Some(Close::new(1005, "")));
+}
+
+#[test]
 fn a_frame_with_an_impossible_length_swallows_all_that_follows() {
     let mut stage = Stage::new(LIMITS);
     let mut sent = announcement(FIN | BINARY, u64::MAX);

@@ -61,6 +61,10 @@ pub(super) fn outcome(bytes: &[u8], limits: InboundLimits) -> Outcome {
                 told.close(&payload);
                 return told;
             }
+            CLOSE => {
+                told.close = Some(Close::new(1005, ""));
+                return told;
+            }
             _ if told.fault.is_some() => {}
             PING | PONG => told.given.push(whole(opcode, &payload)),
             _ if is_final => {
