@@ -72,45 +72,12 @@ async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
 
 #[tokio::test]
 async fn healthy_neighbours_of_the_mute_the_deaf_and_the_trickling_lose_nothing() {
-    let stage = Stage::gateway()
-        .read_timeout("2s")
-        .ping_interval("600ms")
-        .pong_timeout("500ms")
-        .workers(2)
-        .set("limits.write_timeout", "2s")
-        .set("limits.close_timeout", "500ms")
-        .start()
-        .await;
-    let mut healthy = Vec::new();
-    for _ in 0..6 {
-        healthy.push(stage.connect("/ws/rooms/lobby").await);
-    }
-    let mut bad = Vec::new();
-    for vice in [Vice::Mute, Vice::Deaf, Vice::Trickling(20_000)].repeat(2) {
-        bad.push(stage.dial("/ws/rooms/lobby").vice(vice).open().await);
-    }
-    // 400 × 8 KiB over some 4 s: more than the gateway and the kernel hide from the backend.
-    for number in 0..400 {
-        let said = Instant::now();
-        let text = format!("{number} {}", "x".repeat(8192));
-        healthy[0].text(&text).await;
-        for peer in &mut healthy {
-            assert_eq!(peer.message().await, Event::Text(text.clone()));
-        }
-        let took = said.elapsed();
-        assert!(took < Duration::from_secs(1), "message {number} took {took:?}");
-        tokio::time::sleep(Duration::from_millis(10).saturating_sub(took)).await;
-    }
-    // Deaf, mute or trickling behind the gateway: what is missed first is the pong.
-    for peer in &bad {
-        let line = stage.end_of(peer).await;
-        assert!(["no_pong", "slow", "write_timeout"].contains(&line.value("reason")), "{line:?}");
-    }
-    stage.holds(healthy.len()).await;
-    drop((healthy, bad));
-    stage.holds(0).await;
-    assert_eq!(stage.gauge("holdline_rooms").await, 0.0);
-    assert_eq!(stage.gauge("holdline_outbox_bytes").await, 0.0);
+    neighbours_notice_nothing(Stage::backend()).await;
+}
+
+#[tokio::test]
+async fn behind_the_gateway_healthy_neighbours_lose_nothing_either() {
+    neighbours_notice_nothing(Stage::gateway()).await;
 }
 
 /// Fills a peer of this vice with messages, and sees it gone while its neighbour goes on.
@@ -151,4 +118,48 @@ async fn freed(stage: &mut Stage, descriptors: usize, since: Instant) {
     )
     .await;
     assert!(since.elapsed() < DEADLINE, "freed only after {:?}", since.elapsed());
+}
+
+/// A room of healthy and bad peers: the bad go, the healthy hear everything at once and in order.
+async fn neighbours_notice_nothing(stage: Builder) {
+    let stage = stage
+        .read_timeout("4s")
+        .ping_interval("1200ms")
+        .pong_timeout("800ms")
+        .workers(2)
+        .set("limits.write_timeout", "2s")
+        .set("limits.close_timeout", "500ms")
+        .start()
+        .await;
+    let mut healthy = Vec::new();
+    for _ in 0..6 {
+        healthy.push(stage.connect("/ws/rooms/lobby").await);
+    }
+    let mut bad = Vec::new();
+    for vice in [Vice::Mute, Vice::Deaf, Vice::Trickling(20_000)].repeat(2) {
+        bad.push(stage.dial("/ws/rooms/lobby").vice(vice).open().await);
+    }
+    // 3 MiB for each: more than an outbox holds, within some 4 s.
+    for number in 0..400 {
+        let said = Instant::now();
+        let text = format!("{number} {}", "x".repeat(8192));
+        healthy[0].text(&text).await;
+        for peer in &mut healthy {
+            assert_eq!(peer.message().await, Event::Text(text.clone()));
+        }
+        let took = said.elapsed();
+        assert!(took < Duration::from_secs(1), "message {number} took {took:?}");
+        tokio::time::sleep(Duration::from_millis(10).saturating_sub(took)).await;
+    }
+    // The gateway takes what they do not read, so behind it the pong is what is missed first.
+    for peer in &bad {
+        let line = stage.end_of(peer).await;
+        assert!(["no_pong", "slow", "write_timeout"].contains(&line.value("reason")), "{line:?}");
+    }
+    stage.holds(healthy.len()).await;
+    drop((healthy, bad));
+    stage.holds(0).await;
+    assert_eq!(stage.gauge("holdline_rooms").await, 0.0);
+    let empty = async || stage.gauge("holdline_outbox_bytes").await;
+    until("empty outboxes", PATIENCE, empty, |bytes| *bytes == 0.0).await;
 }
