@@ -139,13 +139,15 @@ impl Peer {
     /// The next message, pings aside.
     ///
     /// # Panics
-    /// When something else comes, or nothing.
+    /// When something else comes, or nothing within [`PATIENCE`].
     pub async fn message(&mut self) -> Event {
+        // One deadline for all of it: pings may come for ever.
+        let limit = Instant::now() + PATIENCE;
         loop {
-            match self.heard().await {
-                (_, Event::Ping(_)) => {}
-                (_, message @ (Event::Text(_) | Event::Binary(_))) => return message,
-                (_, other) => panic!("{}: a message was due, not {other:?}", self.request),
+            match self.heard_within(limit.saturating_duration_since(Instant::now())).await.1 {
+                Event::Ping(_) => {}
+                message @ (Event::Text(_) | Event::Binary(_)) => return message,
+                other => panic!("{}: a message was due, not {other:?}", self.request),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use pty_process::Pty;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tool::tool;
 use super::wait::PATIENCE;
@@ -54,12 +54,14 @@ impl Wscat {
     /// # Panics
     /// When it is not printed in time.
     pub async fn shows(&mut self, text: &str) {
+        // One deadline for all of it: something else may be printed for ever.
+        let limit = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.screen.find(text) {
                 self.seen.extend(self.screen.drain(..at + text.len()));
                 return;
             }
-            let more = timeout(PATIENCE, self.read()).await;
+            let more = timeout_at(limit, self.read()).await;
             assert!(more.unwrap_or(false), "wscat does not show {text:?}, only {:?}", self.screen);
         }
     }
