@@ -123,7 +123,10 @@ async fn nobody_who_was_told_101_is_forgotten_when_handshakes_race_with_the_sign
         let racing = race(&stage, 16);
         stage.holds_at_least(50).await;
         stage.node().terminate();
+        let asked = Instant::now();
         let (admitted, refused) = racing.finish().await;
+        // Long before drain.timeout, when whoever was forgotten would be cut.
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
         assert!(admitted >= 50, "only {admitted} were in");
         assert!(refused > 0, "nobody came too late");
         assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));

@@ -37,14 +37,13 @@ async fn pings_come_at_their_interval_or_up_to_a_tenth_sooner() {
     let mut peer = stage.connect("/ws/echo").await;
     let pings = peer.is_silent_for(Duration::from_secs(8)).await;
     assert!(pings.len() >= 12, "only {} pings in 8 s", pings.len());
-    // A busy machine makes a ping late, nothing makes one early: the shortest gap tells the jitter.
-    let gaps = pings.windows(2).map(|pair| pair[1] - pair[0]);
-    let shortest = gaps.min().expect("a dozen gaps");
-    let fair = shortest > Duration::from_millis(430) && shortest < Duration::from_millis(495);
-    assert!(fair, "the shortest gap is {shortest:?}");
+    // One that arrives late makes the next gap shorter, so only the mean has a lower bound.
+    let shortest = pings.windows(2).map(|pair| pair[1] - pair[0]).min().expect("a dozen gaps");
+    assert!(shortest < Duration::from_millis(495), "no ping came sooner than {shortest:?}");
     let span = pings[pings.len() - 1] - pings[0];
     let mean = span / u32::try_from(pings.len() - 1).expect("a handful");
-    assert!(mean < Duration::from_millis(560), "a ping each {mean:?}");
+    let fair = mean > Duration::from_millis(440) && mean < Duration::from_millis(560);
+    assert!(fair, "a ping each {mean:?}");
 }
 
 #[tokio::test]
