@@ -158,7 +158,14 @@ impl Peer {
     /// When something else comes back, or nothing.
     pub async fn echoes(&mut self, text: &str) {
         self.text(text).await;
-        assert_eq!(self.message().await, Event::Text(text.to_owned()));
+        let back = self.message().await;
+        // Not the whole of it: texts here are long.
+        let said = format!("{text:.40}");
+        assert!(
+            back == Event::Text(text.to_owned()),
+            "said {said:?}, heard {:.60}",
+            format!("{back:?}")
+        );
     }
 
     /// Waits for the end, past whatever comes before it.
