@@ -256,9 +256,8 @@ async fn a_flood_of_control_frames_disturbs_nobody() {
     calm.echoes("before").await;
     let before = stage.node().process.resident_bytes();
     let flooder: Peer = stage.dial("/ws/echo").vice(crate::harness::Vice::Deaf).open().await;
-    let (ping, pong) =
-        (codec::encode(true, codec::PING, b"!"), codec::encode(true, codec::PONG, b"!"));
-    let flood = [ping.repeat(5000), pong.repeat(5000)].concat();
+    let flood = [codec::PING, codec::PONG].map(|kind| codec::encode(true, kind, &[b'!'; 125]));
+    let flood = flood.map(|frame| frame.repeat(5000)).concat();
     let flooding = async {
         for _ in 0..20 {
             if tokio::time::timeout(Duration::from_secs(1), flooder.try_raw(&flood)).await.is_err()
