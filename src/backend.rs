@@ -61,11 +61,14 @@ impl Backend {
     /// Serves until `shutdown` completes, then drains and closes the listeners. Must run inside
     /// an [`actix_rt::System`].
     ///
+    /// Poll it to its end: dropped before, it leaves the listeners to their workers.
+    ///
     /// While it drains both listeners stay open: handshakes are answered 503, so that the
     /// gateway can try another backend, and the operator can watch.
     ///
     /// # Errors
-    /// The system's, when a listener or a thread cannot be had.
+    /// The system's, when a listener or a thread cannot be had; or that the workers ended before
+    /// `shutdown` did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let config = self.node.config();
         let builder = actix_server::Server::build()
@@ -74,15 +77,33 @@ impl Backend {
             .disable_signals();
         let builder = server::listen(builder, self.public, &self.node, self.watchdog.as_ref())?;
         let server = control::listen(builder, self.control, &self.node)?.run();
-        if let Some(watchdog) = self.watchdog {
+        if let Some(watchdog) = self.watchdog.clone() {
             watchdog.start()?;
         }
         let handle = server.handle();
-        let running = actix_rt::spawn(server);
-        shutdown.await;
-        drain::run(&self.node).await;
-        handle.stop(false).await;
-        running.await.map_err(io::Error::other)?
+        let mut running = actix_rt::spawn(server);
+        let drained = async {
+            shutdown.await;
+            drain::run(&self.node).await;
+        };
+        let ended = tokio::select! {
+            () = drained => None,
+            ended = &mut running => Some(ended),
+        };
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.stop();
+        }
+        match ended {
+            // A worker's panic ends actix's server; whoever supervises us must notice.
+            Some(ended) => {
+                ended.map_err(io::Error::other)??;
+                Err(io::Error::other("the workers ended by themselves"))
+            }
+            None => {
+                handle.stop(false).await;
+                running.await.map_err(io::Error::other)?
+            }
+        }
     }
 }
 

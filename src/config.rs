@@ -21,7 +21,10 @@ pub use self::{
     error::{Error, Problem},
     key::Key,
     loader::{FILE_DEFAULT, Loaded, Sources},
-    sections::{Control, Drain, Gateway, Heartbeat, Limits, Log, LogFormat, Server, WORKERS_MAX},
+    sections::{
+        Control, Drain, Gateway, Heartbeat, LETTER_BYTES, Limits, Log, LogFormat, Server,
+        WORKERS_MAX,
+    },
     source::Source,
     table::KEYS,
 };

@@ -76,6 +76,8 @@ pub struct Connection {
     messages_in: u64,
     turn: u32,
     reading_paused: bool,
+    /// When reading last went on after a pause.
+    resumed: Option<Instant>,
     /// A publication that found a mailbox full, and when to try again.
     delayed: Option<(Room, Bytes, Instant)>,
 }
@@ -107,6 +109,7 @@ impl Connection {
             messages_in: 0,
             turn: 0,
             reading_paused: false,
+            resumed: None,
             delayed: None,
             node: node.clone(),
             _session: session,
@@ -136,6 +139,7 @@ impl Connection {
         self.outbox().register_task(cx.waker());
         if let Some(at) = self.outbox().take_ping_taken() {
             self.heartbeat.ping_taken(at);
+            self.node.metrics().pings_sent.inc();
         }
         if self.outbox().stage() == Stage::Gone {
             self.end(self.why_gone());
@@ -144,12 +148,11 @@ impl Connection {
             return Poll::Ready(Event::Ended);
         }
         self.pause_or_resume();
-        if !self.reading_paused {
-            if self.turn == MESSAGES_PER_TURN {
-                self.turn = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+        if self.turn == MESSAGES_PER_TURN {
+            // The deadlines get their turn too: a peer that never pauses is pinged all the same.
+            self.turn = 0;
+            cx.waker().wake_by_ref();
+        } else if !self.reading_paused {
             match Pin::new(&mut self.messages).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     self.turn += 1;
@@ -198,7 +201,7 @@ impl Connection {
         }
     }
 
-    /// Publishes, or stops reading until there is room: the publisher waits, nothing is lost.
+    /// Publishes, or stops reading until there is room: the publisher waits.
     fn publish(&mut self, room: Room, frame: Bytes) {
         if self.seat.shard.publish(&room, &frame).is_err() {
             self.node.metrics().publishes_delayed.inc();
@@ -232,9 +235,7 @@ impl Connection {
             Beat::Wait => {}
             Beat::Dead => return self.end(Disconnect::NoPong),
             Beat::Ping(payload) => {
-                if self.outbox().push_ping(&payload, now) {
-                    self.node.metrics().pings_sent.inc();
-                }
+                self.outbox().push_ping(&payload, now);
             }
         }
         if let Some((room, frame, _)) = self.delayed.take_if(|(.., at)| *at <= now) {
@@ -245,16 +246,17 @@ impl Connection {
     /// The earliest moment at which [`due`](Self::due) has something to do.
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.node.config().limits;
-        let written = self.outbox().oldest().map(|since| since + limits.write_timeout);
+        let written = self.outbox().watch_oldest().map(|since| since + limits.write_timeout);
         let finished = self.unfinished_since().map(|since| since + limits.message_timeout);
         let retried = self.delayed.as_ref().map(|(.., at)| *at);
         let heard = self.heartbeat.deadline();
         written.into_iter().chain(finished).chain(retried).chain(heard).min()
     }
 
-    /// A message cannot be finished while we do not read.
+    /// Since when the peer could have finished its message: not while we did not read.
     fn unfinished_since(&self) -> Option<Instant> {
-        if self.reading_paused { None } else { self.observed.unfinished_since() }
+        let began = self.observed.unfinished_since().filter(|_| !self.reading_paused)?;
+        Some(self.resumed.map_or(began, |resumed| began.max(resumed)))
     }
 
     fn pause_or_resume(&mut self) {
@@ -269,8 +271,10 @@ impl Connection {
             self.socket.pause_reading();
             self.heartbeat.pause(Instant::now());
         } else {
+            let now = Instant::now();
             self.socket.resume_reading();
-            self.heartbeat.resume(Instant::now());
+            self.heartbeat.resume(now);
+            self.resumed = Some(now);
         }
     }
 

@@ -36,7 +36,8 @@ pub enum Disconnect {
     PeerGone,
     /// Nothing whole came from the peer for `ping_interval + pong_timeout`.
     NoPong,
-    /// The peer took no bytes for `limits.write_timeout`; nothing can be sent to it.
+    /// What was sent to the peer waited for `limits.write_timeout`: it takes nothing, or too
+    /// little. Nothing more can be sent to it.
     WriteTimeout,
     /// The outbox went over `limits.outbox_bytes_max`, `limits.outbox_frames_max` or the
     /// node's `limits.outbox_bytes_total`.
@@ -122,7 +123,8 @@ impl Disconnect {
         Some(Close::new(code, ByteString::from_static(text)))
     }
 
-    /// The close code for the log: what went over the wire in either direction, if anything.
+    /// The close code for the log: of the peer's close frame, or of ours, which a peer that takes
+    /// nothing may never have got.
     pub fn code(&self) -> Option<u16> {
         self.close().map(|close| close.code)
     }

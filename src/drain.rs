@@ -11,9 +11,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The part of `drain.timeout` that is kept for resetting whoever is left, at most.
 const CUT: Duration = Duration::from_secs(1);
 
+/// How long after the last goodbye's closing handshake should be over a peer may still take what
+/// is queued for it.
+const STRAGGLING: Duration = Duration::from_secs(2);
+
 /// Drains the node: not ready at once, the first goodbye after `drain.delay`, the last one
-/// `drain.window` later. Whoever is left shortly before `drain.timeout` is reset. Returns when
-/// nobody is left, or at the timeout, with the number of connections that are left.
+/// `drain.window` later. Whoever is left then, `limits.close_timeout` and two seconds later, or
+/// shortly before `drain.timeout`, is reset. Returns when nobody is left, or at the timeout, with
+/// the number of connections that are left.
 pub async fn run(node: &Node) -> usize {
     let limits = &node.config().drain;
     let start = Instant::now();
@@ -32,7 +37,9 @@ pub async fn run(node: &Node) -> usize {
         idle().await;
     };
     let cut = CUT.min(limits.timeout / 4);
-    if actix_rt::time::timeout(limits.timeout - cut, all).await.is_err() {
+    let last_slot = limits.delay + limits.window;
+    let patience = last_slot + node.config().limits.close_timeout + STRAGGLING;
+    if actix_rt::time::timeout(patience.min(limits.timeout - cut), all).await.is_err() {
         log::warn!(connections = hub.connections(); "cutting who is left");
         hub.cut();
         let _ = actix_rt::time::timeout(cut, idle()).await;

@@ -24,14 +24,14 @@ use bytes::Bytes;
 
 use self::{
     admission::Admission,
-    mailbox::{Mail, Mailbox},
+    mailbox::{Mail, Mailbox, publication_bytes},
 };
 pub use self::{
     admission::Refused,
     shard::{Seat, Shard},
 };
 use crate::{
-    config::{Config, WORKERS_MAX},
+    config::{Config, LETTER_BYTES, WORKERS_MAX},
     disconnect::Disconnect,
     message::{ConnectionId, Room},
     metrics::Metrics,
@@ -137,10 +137,18 @@ impl Hub {
     }
 
     /// Ends one connection, wherever it is; an unknown id is no error, it has ended already.
-    pub fn end(&self, id: ConnectionId, why: Disconnect) {
-        if let Some((_, link)) = self.links().find(|(index, _)| *index == id.shard()) {
-            link.mailbox.post(Mail::End { id, why });
+    ///
+    /// # Errors
+    /// [`Busy`] when its worker's mailbox is full.
+    pub fn end(&self, id: ConnectionId, why: Disconnect) -> Result<(), Busy> {
+        let Some((_, link)) = self.links().find(|(index, _)| *index == id.shard()) else {
+            return Ok(());
+        };
+        if !link.mailbox.reserve(LETTER_BYTES) {
+            return Err(Busy);
         }
+        link.mailbox.post(Mail::End { id, why });
+        Ok(())
     }
 
     /// Whether the node takes no more connections.
@@ -201,15 +209,17 @@ impl Hub {
             return Ok(());
         }
         let links: Vec<_> = self.links().filter(|(index, _)| shards >> index & 1 == 1).collect();
+        let bytes = publication_bytes(frame);
         for (reserved, (_, link)) in links.iter().enumerate() {
-            if !link.mailbox.reserve(frame.len()) {
-                links[..reserved].iter().for_each(|(_, link)| link.mailbox.give_back(frame.len()));
+            if !link.mailbox.reserve(bytes) {
+                links[..reserved].iter().for_each(|(_, link)| link.mailbox.give_back(bytes));
                 return Err(Busy);
             }
         }
-        let at = Instant::now();
+        let published = Instant::now();
         for (_, link) in &links {
-            link.mailbox.post(Mail::Publish { room: room.clone(), frame: frame.clone(), at });
+            let (room, frame) = (room.clone(), frame.clone());
+            link.mailbox.post(Mail::Publish { room, frame, published });
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub struct Metrics {
     disconnects: IntCounterVec,
     messages: IntCounterVec,
     bytes: IntCounterVec,
-    /// Pings queued for peers.
+    /// Pings handed to peers' sockets.
     pub pings_sent: IntCounter,
     /// Pongs from peers, solicited or not.
     pub pongs_received: IntCounter,

@@ -13,6 +13,8 @@ use crate::{
 };
 
 /// One holdline process: configuration, hub and metrics. Cheap to clone, usable from any thread.
+///
+/// A node drains once: after a shutdown it takes no connections any more; make a new one.
 #[derive(Clone, Debug)]
 pub struct Node(Arc<Inner>);
 
@@ -56,8 +58,11 @@ impl Node {
 
     /// Ends one connection as `kicked`, with `close` as its close frame. An id that has ended
     /// already, or never was, is no error.
-    pub fn end(&self, id: ConnectionId, close: Close) {
-        self.0.hub.end(id, Disconnect::Kicked(close));
+    ///
+    /// # Errors
+    /// [`Busy`] when its worker's queue is full (`limits.mailbox_bytes_max`).
+    pub fn end(&self, id: ConnectionId, close: Close) -> Result<(), Busy> {
+        self.0.hub.end(id, Disconnect::Kicked(close))
     }
 
     /// Whether the node takes new connections.

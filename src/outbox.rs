@@ -35,6 +35,10 @@ pub struct OutboxLimits {
     pub control_frames_max: usize,
 }
 
+/// What may be queued without the task keeping a deadline for it, in bytes: what actix's write
+/// buffer would take in one go. So a broadcast to healthy peers wakes no task but the writers.
+const UNWATCHED_BYTES_MAX: usize = 32 * 1024;
+
 /// One connection's outbound side. The hub pushes, the body pops, the task watches.
 #[derive(Debug)]
 pub struct Outbox {
@@ -50,6 +54,8 @@ pub struct Outbox {
     /// Nobody waits for the peer's close frame: the body ends right behind ours.
     last_word: Cell<bool>,
     sent: Cell<u64>,
+    /// Whether the task keeps a deadline for what is queued.
+    watched: Cell<bool>,
     /// An end was ordered that waits for nothing.
     cut: Cell<bool>,
     tally: Rc<Tally>,
@@ -101,6 +107,7 @@ impl Outbox {
             cleared_oldest: Cell::default(),
             last_word: Cell::default(),
             sent: Cell::default(),
+            watched: Cell::default(),
             cut: Cell::default(),
             tally,
             task: RefCell::default(),
@@ -125,6 +132,9 @@ impl Outbox {
         lanes.data.push_back((Rc::clone(frame), now));
         drop(lanes);
         wake(&self.body);
+        if bytes > UNWATCHED_BYTES_MAX && !self.watched.get() {
+            wake(&self.task);
+        }
         true
     }
 
@@ -176,6 +186,16 @@ impl Outbox {
         }
     }
 
+    /// Frees what is queued, because all outboxes together hold too much: ends the connection as
+    /// [`Disconnect::Slow`], or, where an end was decided already, sends its close without the rest.
+    pub fn shed(&self, now: Instant) {
+        if !self.end(Disconnect::Slow, now) {
+            let oldest = self.oldest();
+            self.cleared_oldest.set(oldest);
+            self.lanes.borrow_mut().clear_data();
+        }
+    }
+
     /// Lets the body end as soon as our close frame, if there is one, has been handed on: the
     /// peer's has been seen, or nobody is there to see it.
     pub fn finish_behind_close(&self) {
@@ -216,6 +236,14 @@ impl Outbox {
         self.close_taken.get()
     }
 
+    /// The same as [`oldest`](Self::oldest), for the task, which keeps a deadline by it: until
+    /// the queue is empty again the task need not be told that there is something to watch.
+    pub fn watch_oldest(&self) -> Option<Instant> {
+        let oldest = self.oldest();
+        self.watched.set(oldest.is_some());
+        oldest
+    }
+
     /// Since when the oldest frame that the peer has not taken is waiting.
     ///
     /// It is blind to what actix's write buffer (32 KiB) and the kernel hold; the socket's
@@ -253,8 +281,7 @@ impl Outbox {
         let oldest = self.oldest();
         let mut lanes = self.lanes.borrow_mut();
         if !why.sends_queued_first() {
-            lanes.data.clear();
-            lanes.bytes = 0;
+            lanes.clear_data();
             self.cleared_oldest.set(oldest);
         }
         lanes.close = why.close().map(|close| (frame::close(&close), now));
@@ -273,6 +300,11 @@ impl Outbox {
 }
 
 impl Lanes {
+    fn clear_data(&mut self) {
+        self.data = VecDeque::new();
+        self.bytes = 0;
+    }
+
     fn is_congested(&self, limits: &OutboxLimits) -> bool {
         self.bytes > limits.bytes_max / 2 || self.data.len() > limits.frames_max / 2
     }

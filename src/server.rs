@@ -33,8 +33,9 @@ use crate::{
     watchdog::Watchdog,
 };
 
-/// How long a plain HTTP connection may idle between two requests. The gateway's own keepalive
-/// towards the backend is shorter, so that it never reuses a connection that is being closed.
+/// How long a plain HTTP connection may idle between two requests, unless
+/// `server.handshake_timeout` is shorter. The gateway's own keepalive towards the backend (5 s)
+/// is shorter than both usually are, so that it does not reuse a connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Adds the public listener to `builder`. Every worker gets a hub shard of its own, and is
@@ -69,7 +70,10 @@ pub fn listen(
             });
         fn_service(move |io: TcpStream| {
             let address = io.peer_addr().ok();
-            let socket = Socket::accept(io, limits).map_err(DispatchError::Io);
+            let socket = Socket::accept(io, limits).map_err(|error| {
+                log::debug!(peer:? = address, error:%; "an accepted stream could not be set up");
+                DispatchError::Io(error)
+            });
             ready(socket.map(|socket| (socket, address)))
         })
         .and_then(
@@ -89,6 +93,7 @@ struct Worker {
 fn routes(app: &mut web::ServiceConfig) {
     app.route("/ws/echo", web::to(echo))
         .route("/ws/rooms/{room}", web::to(room))
+        .route("/ws/rooms/", web::to(room))
         .route("/readyz", web::get().to(readyz))
         .default_service(web::to(nowhere));
 }
@@ -129,14 +134,13 @@ fn upgrade(
         log::error!("a request came without its worker or its socket");
         return HttpResponse::InternalServerError().finish();
     };
-    match admit(request, worker, route) {
-        Ok(admitted) => start(request, body, &worker.node, socket, admitted)
-            .unwrap_or_else(|error| error.error_response()),
-        Err(refusal) => {
-            worker.node.metrics().rejected(refusal.label);
-            refusal.response()
-        }
-    }
+    let admitted = admit(request, worker, route);
+    let started =
+        admitted.and_then(|admitted| start(request, body, &worker.node, socket, admitted));
+    started.unwrap_or_else(|refusal| {
+        worker.node.metrics().rejected(refusal.label);
+        refusal.response()
+    })
 }
 
 /// A handshake that will be answered with 101.
@@ -169,14 +173,15 @@ fn start(
     node: &Node,
     socket: &SocketControl,
     Admitted { callback, origin, seat }: Admitted,
-) -> actix_web::Result<HttpResponse> {
+) -> Result<HttpResponse, Refusal> {
+    let refuse = |error: actix_web::Error| Refusal::malformed(error.to_string());
     let limits = InboundLimits {
         message_bytes_max: node.config().limits.message_bytes_max,
         message_fragments_max: node.config().limits.message_fragments_max,
     };
     let observed = Rc::new(Observed::default());
-    let body = inbound::payload(body, limits, Rc::clone(&observed), request)?;
-    let (response, session, messages) = actix_ws::handle(request, body)?;
+    let body = inbound::payload(body, limits, Rc::clone(&observed), request).map_err(refuse)?;
+    let (response, session, messages) = actix_ws::handle(request, body).map_err(refuse)?;
     let messages = messages.max_frame_size(limits.frame_bytes_max());
     let outbox = Rc::clone(&seat.outbox);
     let response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));

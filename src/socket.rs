@@ -27,6 +27,9 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// How long actix's own answer (408) to a slow first request may take before the stream is cut.
 const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
+/// The kernel counts `TCP_USER_TIMEOUT` in milliseconds and refuses more than an `int` holds.
+const USER_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// The deadlines of an accepted stream.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
@@ -141,7 +144,7 @@ impl Socket {
         socket.set_tcp_nodelay(true)?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(limits.write_timeout))?;
+        socket.set_tcp_user_timeout(Some(limits.write_timeout.min(USER_TIMEOUT_MAX)))?;
         let control = SocketControl::default();
         Ok(Self {
             io,

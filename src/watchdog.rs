@@ -8,11 +8,14 @@ use std::{
     process,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
 };
+
+/// How long the line in the log may take.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Watches the workers of one process.
 #[derive(Clone, Debug)]
@@ -22,6 +25,7 @@ pub struct Watchdog(Arc<Inner>);
 struct Inner {
     start: Instant,
     timeout: Duration,
+    stopped: AtomicBool,
     /// When each worker last showed that it lives, in milliseconds since `start`.
     workers: Mutex<Vec<Arc<AtomicU64>>>,
 }
@@ -30,7 +34,8 @@ impl Watchdog {
     /// A watchdog that barks when a worker is silent for `timeout` (`server.stall_timeout`)
     /// twice in a row.
     pub fn new(timeout: Duration) -> Self {
-        Self(Arc::new(Inner { start: Instant::now(), timeout, workers: Mutex::default() }))
+        let (stopped, workers) = Default::default();
+        Self(Arc::new(Inner { start: Instant::now(), timeout, stopped, workers }))
     }
 
     /// Makes the calling worker show signs of life, as long as its runtime runs.
@@ -46,7 +51,8 @@ impl Watchdog {
         });
     }
 
-    /// Starts the watching thread; it aborts the process, with a line in the log.
+    /// Starts the watching thread; it aborts the process, with a line in the log, until
+    /// [`stop`](Self::stop).
     ///
     /// # Errors
     /// The system's, when it has no thread to give.
@@ -55,20 +61,38 @@ impl Watchdog {
         Ok(())
     }
 
-    fn run(self) -> ! {
+    /// Ends the watch: the workers are about to stop.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Relaxed);
+    }
+
+    fn run(self) {
         let mut misses = 0;
         loop {
             thread::sleep(self.0.timeout);
+            if self.0.stopped.load(Relaxed) {
+                return;
+            }
             misses = if self.is_stalled(self.now()) { misses + 1 } else { 0 };
             // One miss may be the machine that was asleep; a second one is ours.
             if misses == 2 {
-                log::error!(
-                    stall_timeout:% = format_args!("{:?}", self.0.timeout);
-                    "a worker has stalled, aborting: the gateway must not wait for this process"
-                );
-                process::abort();
+                self.bark();
             }
         }
+    }
+
+    /// Says why, if it can: a worker may have stalled inside the log, holding its lock.
+    fn bark(&self) -> ! {
+        let timeout = self.0.timeout;
+        let words = move || {
+            log::error!(
+                stall_timeout:? = timeout;
+                "a worker has stalled, aborting: the gateway must not wait for this process"
+            );
+        };
+        let _ = thread::Builder::new().spawn(words);
+        thread::sleep(LAST_WORDS);
+        process::abort();
     }
 
     /// Whether a worker has been silent for longer than the timeout at `now`.

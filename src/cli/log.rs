@@ -11,8 +11,8 @@ use log::{
 };
 
 /// What is logged unless `RUST_LOG` says otherwise. actix's own account of its threads is left
-/// out: what an operator needs of it is in our lines.
-const FILTER: &str = "info,actix_server=warn";
+/// out, and its line for every malformed request: anybody could fill a disk with these.
+const FILTER: &str = "info,actix_server=warn,actix_http=off";
 
 /// Starts logging to standard error.
 pub(super) fn start(format: LogFormat) {

@@ -9,7 +9,7 @@ use super::{
     key::Key,
     loader::Sources,
     origin,
-    sections::WORKERS_MAX,
+    sections::{LETTER_BYTES, WORKERS_MAX},
     spelling::show_duration,
 };
 
@@ -156,15 +156,15 @@ fn sizes(check: &mut Check<'_>) {
     const MESSAGE: &str = "limits.message_bytes_max";
     const OUTBOX: &str = "limits.outbox_bytes_max";
     let limits = &check.config.limits;
-    let frame_bytes = limits.message_bytes_max.saturating_add(HEADER_BYTES_MAX);
-    for (key, bytes) in
-        [(OUTBOX, limits.outbox_bytes_max), ("limits.mailbox_bytes_max", limits.mailbox_bytes_max)]
-    {
-        check.must(&[key, MESSAGE], bytes >= frame_bytes, |check| {
+    for (key, bytes, beside) in [
+        (OUTBOX, limits.outbox_bytes_max, HEADER_BYTES_MAX),
+        ("limits.mailbox_bytes_max", limits.mailbox_bytes_max, HEADER_BYTES_MAX + LETTER_BYTES),
+    ] {
+        let needed = limits.message_bytes_max.saturating_add(beside);
+        check.must(&[key, MESSAGE], bytes >= needed, |check| {
+            let message = check.quote(MESSAGE);
             format!(
-                "must hold one message of {} and its header of {HEADER_BYTES_MAX} bytes, so at \
-                 least {frame_bytes}",
-                check.quote(MESSAGE)
+                "must hold one message of {message} and {beside} bytes beside it, so at least {needed}"
             )
         });
     }

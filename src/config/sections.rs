@@ -8,6 +8,11 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+/// What a publication on its way to another worker counts in `limits.mailbox_bytes_max` beside its
+/// frame: its place in the queue, the room's name and the frame's allocation. Without it a mailbox
+/// could hold millions of empty messages.
+pub const LETTER_BYTES: usize = 256;
+
 /// The most workers a node can have: a room knows which of them have members by one word's bits.
 pub const WORKERS_MAX: usize = 64;
 
@@ -125,7 +130,8 @@ pub struct Limits {
     /// Bytes of publications queued towards one other worker; past it the publisher waits or gets
     /// 503.
     pub mailbox_bytes_max: usize,
-    /// A connection whose peer takes not one byte of what is to be sent for this long is ended.
+    /// A connection is ended when something has waited this long for its peer to take it, or when
+    /// the peer's kernel has taken not one byte for this long.
     pub write_timeout: Duration,
     /// How long the closing handshake may take before TCP is closed without it.
     pub close_timeout: Duration,

@@ -56,7 +56,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "server.handshake_timeout",
         "duration",
-        "What has connected and is not a WebSocket after this time is cut.",
+        "A request that is not answered, or not over, after this time is cut.",
         |config, value| put(&mut config.server.handshake_timeout, duration(value)),
         |config| show_duration(config.server.handshake_timeout),
     ),
@@ -160,7 +160,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "limits.write_timeout",
         "duration",
-        "A peer that takes not one byte of what waits for it for this long is cut.",
+        "How long anything may wait for a peer to take it; then the connection is cut.",
         |config, value| put(&mut config.limits.write_timeout, duration(value)),
         |config| show_duration(config.limits.write_timeout),
     ),

@@ -20,11 +20,21 @@ impl Connection {
     /// Sees the closing handshake through (RFC 6455 section 7.1): each of its steps has a
     /// deadline, behind the last one the stream is reset.
     pub(super) async fn close(&mut self) {
+        self.publish_delayed();
         self.observed.swallow();
         self.socket.resume_reading();
         self.alarm = Alarm::default();
         let mut closing = Closing { readable: true, since: Instant::now(), killed: false };
         poll_fn(|cx| self.poll_close(&mut closing, cx)).await;
+    }
+
+    /// A message that was taken from the peer goes out, if there is any room for it by now.
+    fn publish_delayed(&mut self) {
+        if let Some((room, frame, _)) = self.delayed.take()
+            && self.seat.shard.publish(&room, &frame).is_err()
+        {
+            log::warn!(id:% = self.seat.id; "a publication is lost: its connection ended while it waited");
+        }
     }
 
     fn poll_close(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<()> {
@@ -64,9 +74,7 @@ impl Connection {
                 Poll::Ready(Some(Err(_)) | None) => closing.readable = false,
             }
         }
-        if self.observed.ended() || !closing.readable {
-            self.outbox().finish();
-        } else if self.observed.peer_close().is_some() {
+        if self.observed.ended() || !closing.readable || self.observed.peer_close().is_some() {
             self.outbox().finish_behind_close();
         }
     }

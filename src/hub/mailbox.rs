@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::{
+    config::LETTER_BYTES,
     disconnect::Disconnect,
     message::{ConnectionId, Room},
 };
@@ -21,8 +22,9 @@ use crate::{
 /// What other threads ask of a shard.
 #[derive(Debug)]
 pub(super) enum Mail {
-    /// Deliver an encoded frame to the room's members on this shard.
-    Publish { room: Room, frame: Bytes, at: Instant },
+    /// Deliver an encoded frame to those members of the room on this shard who had joined when it
+    /// was published.
+    Publish { room: Room, frame: Bytes, published: Instant },
     /// End one connection.
     End { id: ConnectionId, why: Disconnect },
     /// End everybody, spread evenly over the window.
@@ -35,14 +37,20 @@ impl Mail {
     /// What the letter counts against the mailbox's bound.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Publish { frame, .. } => frame.len(),
-            Self::End { .. } | Self::Drain { .. } | Self::Cut => 0,
+            Self::Publish { frame, .. } => publication_bytes(frame),
+            Self::End { .. } => LETTER_BYTES,
+            Self::Drain { .. } | Self::Cut => 0,
         }
     }
 }
 
-/// One shard's letters. Publications are bounded by `limits.mailbox_bytes_max`; the few
-/// letters without a payload always fit.
+/// What a publication of `frame` counts in each mailbox.
+pub(super) fn publication_bytes(frame: &Bytes) -> usize {
+    LETTER_BYTES + frame.len()
+}
+
+/// One shard's letters, bounded by `limits.mailbox_bytes_max`; the two letters of a shutdown
+/// always fit.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     queue: Mutex<VecDeque<Mail>>,
@@ -58,7 +66,7 @@ impl Mailbox {
         Self { queue, bell, bytes, bytes_max }
     }
 
-    /// Sets room aside for a publication of `bytes`, or says that there is none.
+    /// Sets room aside for a letter of `bytes`, or says that there is none.
     pub(super) fn reserve(&self, bytes: usize) -> bool {
         let fits = |used: usize| (used + bytes <= self.bytes_max).then_some(used + bytes);
         self.bytes.fetch_update(Relaxed, Relaxed, fits).is_ok()
@@ -69,7 +77,7 @@ impl Mailbox {
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// Puts a letter in; room for a publication must have been reserved.
+    /// Puts a letter in; its [`bytes`](Mail::bytes) must have been reserved.
     pub(super) fn post(&self, mail: Mail) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(mail);
         self.bell.notify_one();

@@ -35,7 +35,13 @@ pub struct Shard {
 #[derive(Debug)]
 struct Members {
     presence: Arc<Presence>,
-    outboxes: BTreeMap<ConnectionId, Rc<Outbox>>,
+    list: BTreeMap<ConnectionId, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    outbox: Rc<Outbox>,
+    joined: Instant,
 }
 
 impl Shard {
@@ -102,11 +108,15 @@ impl Shard {
         Ok(())
     }
 
-    fn deliver(&self, room: &Room, frame: Bytes, at: Instant) {
+    /// Delivers to everyone who had joined when the frame was published: a letter may wait, and
+    /// who came in the meantime must not hear what was said before.
+    fn deliver(&self, room: &Room, frame: Bytes, published: Instant) {
         if let Some(members) = self.rooms.borrow().get(room) {
             let frame = Charged::new(frame, &self.budget);
-            for outbox in members.outboxes.values() {
-                outbox.push(&frame, at);
+            // Not the time of publishing: a peer is not late because a letter was.
+            let now = Instant::now();
+            for member in members.list.values().filter(|member| member.joined <= published) {
+                member.outbox.push(&frame, now);
             }
         }
         self.shed();
@@ -121,14 +131,14 @@ impl Shard {
                 return;
             };
             for outbox in connections.values().filter(|outbox| outbox.behind() == Some(oldest)) {
-                outbox.end(Disconnect::Slow, Instant::now());
+                outbox.shed(Instant::now());
             }
         }
     }
 
     fn carry_out(self: &Rc<Self>, mail: Mail) {
         match mail {
-            Mail::Publish { room, frame, at } => self.deliver(&room, frame, at),
+            Mail::Publish { room, frame, published } => self.deliver(&room, frame, published),
             Mail::End { id, why } => {
                 if let Some(outbox) = self.connections.borrow().get(&id) {
                     outbox.end(why, Instant::now());
@@ -157,14 +167,20 @@ impl Shard {
         }
     }
 
-    fn enter_room(&self, room: &Room, id: ConnectionId, o: &Rc<Outbox>) -> Result<(), Refused> {
+    fn enter_room(
+        &self,
+        room: &Room,
+        id: ConnectionId,
+        outbox: &Rc<Outbox>,
+    ) -> Result<(), Refused> {
         let mut rooms = self.rooms.borrow_mut();
         if !rooms.contains_key(room) {
             let presence = self.hub.appear(room, self.index)?;
-            rooms.insert(room.clone(), Members { presence, outboxes: BTreeMap::new() });
+            rooms.insert(room.clone(), Members { presence, list: BTreeMap::new() });
         }
         if let Some(members) = rooms.get_mut(room) {
-            members.outboxes.insert(id, Rc::clone(o));
+            let member = Member { outbox: Rc::clone(outbox), joined: Instant::now() };
+            members.list.insert(id, member);
         }
         Ok(())
     }
@@ -172,8 +188,8 @@ impl Shard {
     fn leave_room(&self, room: &Room, id: ConnectionId) {
         let mut rooms = self.rooms.borrow_mut();
         let Some(members) = rooms.get_mut(room) else { return };
-        members.outboxes.remove(&id);
-        if members.outboxes.is_empty() {
+        members.list.remove(&id);
+        if members.list.is_empty() {
             rooms.remove(room);
             self.hub.vanish(room, self.index);
         }

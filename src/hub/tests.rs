@@ -85,7 +85,7 @@ async fn a_publication_from_outside_finds_the_room_and_an_unknown_room_is_no_err
 
 #[actix_rt::test]
 async fn a_full_mailbox_refuses_the_whole_publication() {
-    let house = House::new(|config| config.limits.mailbox_bytes_max = 8);
+    let house = House::new(|config| config.limits.mailbox_bytes_max = 300);
     let here = house.join(0, "lobby").unwrap();
     let there = house.join(1, "lobby").unwrap();
     let publish = || house.shards[0].publish(&room("lobby"), &text("hello"));
@@ -128,7 +128,7 @@ async fn a_drain_ends_everybody_and_lets_nobody_in() {
 async fn one_connection_can_be_ended_from_anywhere() {
     let house = House::new(|_| ());
     let seats = [house.join(1, "lobby").unwrap(), house.join(1, "lobby").unwrap()];
-    house.hub.end(seats[0].id, Disconnect::Kicked(Close::new(4001, "out")));
+    house.hub.end(seats[0].id, Disconnect::Kicked(Close::new(4001, "out"))).unwrap();
     until("it is ended", || seats[0].outbox.stage() == Stage::Closing).await;
     assert_eq!(seats[1].outbox.stage(), Stage::Open);
 }
@@ -149,6 +149,42 @@ async fn when_all_outboxes_together_hold_too_much_whoever_is_furthest_behind_goe
     publish(58);
     assert_eq!(*slow.outbox.why(), Some(Disconnect::Slow));
     assert_eq!((healthy.outbox.stage(), queued(&healthy.outbox)), (Stage::Open, 60));
+}
+
+#[actix_rt::test]
+async fn shedding_comes_to_an_end_also_when_who_is_furthest_behind_is_ending_already() {
+    let house = House::new(|config| config.limits.outbox_bytes_total = 2 * 100);
+    let ending = house.join(0, "lobby").unwrap();
+    let publish = |len| {
+        let message = Message::Binary(vec![0; len].into());
+        house.shards[0].publish(&room("lobby"), &frame::message(&message)).unwrap();
+    };
+    publish(58);
+    ending.outbox.end(Disconnect::ProtocolError, Instant::now());
+    assert_eq!(queued(&ending.outbox), 60, "what is queued goes first");
+    let healthy = house.join(0, "lobby").unwrap();
+    publish(58);
+    assert_eq!((queued(&ending.outbox), queued(&healthy.outbox)), (0, 60));
+    assert_eq!(*ending.outbox.why(), Some(Disconnect::ProtocolError));
+}
+
+#[actix_rt::test]
+async fn who_joins_while_a_letter_waits_does_not_hear_what_was_said_before() {
+    let house = House::new(|_| ());
+    let early = house.join(1, "lobby").unwrap();
+    house.hub.publish(&room("lobby"), &text("before")).unwrap();
+    let late = house.join(1, "lobby").unwrap();
+    house.hub.publish(&room("lobby"), &text("after")).unwrap();
+    until("both letters are carried out", || queued(&early.outbox) == 15).await;
+    assert_eq!(queued(&late.outbox), 7);
+}
+
+#[actix_rt::test]
+async fn empty_messages_fill_a_mailbox_too() {
+    let house = House::new(|config| config.limits.mailbox_bytes_max = 1000);
+    let _seat = house.join(1, "lobby").unwrap();
+    let publish = || house.hub.publish(&room("lobby"), &text(""));
+    assert_eq!((0..4).map(|_| publish()).collect::<Vec<_>>(), [Ok(()), Ok(()), Ok(()), Err(Busy)]);
 }
 
 #[actix_rt::test]

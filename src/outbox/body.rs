@@ -108,8 +108,11 @@ impl Outbox {
         if was_congested && !lanes.is_congested(&self.limits) {
             wake(&self.task);
         }
-        if lanes.data.is_empty() && lanes.data.capacity() > SLOTS_KEPT {
-            lanes.data = VecDeque::new();
+        if lanes.data.is_empty() {
+            self.watched.set(false);
+            if lanes.data.capacity() > SLOTS_KEPT {
+                lanes.data = VecDeque::new();
+            }
         }
         self.sent.set(self.sent.get() + 1);
         self.tally.sent(bytes);

@@ -45,7 +45,7 @@ impl Refusal {
             .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
     }
 
-    fn malformed(words: impl Into<String>) -> Self {
+    pub(super) fn malformed(words: impl Into<String>) -> Self {
         Self::new("bad_handshake", StatusCode::BAD_REQUEST, words)
     }
 
@@ -90,8 +90,11 @@ pub(super) fn check(method: &Method, version: Version, headers: &HeaderMap) -> R
         let refusal = Refusal::new("bad_handshake", StatusCode::METHOD_NOT_ALLOWED, words);
         return Err(refusal.with(header::ALLOW, HeaderValue::from_static("GET")));
     }
-    if !has_token(headers, &header::UPGRADE, "websocket") {
-        return Err(Refusal::upgrade_required("this is a WebSocket address: Upgrade: websocket"));
+    // Alone, although RFC 9110 has a list here: actix would answer 101 to a list and then read
+    // no frames.
+    if !single(headers, &header::UPGRADE).is_some_and(|it| it.eq_ignore_ascii_case("websocket")) {
+        let words = "this is a WebSocket address: Upgrade: websocket, and nothing beside it";
+        return Err(Refusal::upgrade_required(words));
     }
     if version != Version::HTTP_11 {
         return Err(Refusal::malformed("a WebSocket handshake needs HTTP/1.1"));
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_no_websocket_request_is_told_to_upgrade() {
-        for upgrade in ["", "h2c", "notwebsocketx", "websocket2"] {
+        for upgrade in ["", "h2c", "notwebsocketx", "websocket2", "websocket, foo", "+h2c"] {
             assert_eq!(status(&[("upgrade", upgrade)]), 426, "{upgrade}");
         }
         assert_eq!(status(&[("sec-websocket-version", "8")]), 426);

@@ -32,7 +32,8 @@ pub(super) fn address(headers: &HeaderMap, from: IpAddr, trusted: &[IpNet]) -> I
     let mut nearest = from.to_canonical();
     let lists: Vec<_> = headers.get_all(FORWARDED_FOR).collect();
     for list in lists.into_iter().rev() {
-        for entry in list.to_str().unwrap_or("").rsplit(',') {
+        // Lossy: a stray byte that some peer wrote must not hide what the proxy appended.
+        for entry in String::from_utf8_lossy(list.as_bytes()).rsplit(',') {
             if !is_trusted(nearest) {
                 return nearest;
             }
@@ -98,6 +99,16 @@ mod tests {
         assert_eq!(seen(&["nonsense, 203.0.113.7"], "10.0.0.1"), "203.0.113.7");
         assert_eq!(seen(&["nonsense"], "10.0.0.1"), "10.0.0.1");
         assert_eq!(seen(&[], "127.0.0.1"), "127.0.0.1");
+    }
+
+    #[test]
+    fn a_stray_byte_does_not_hide_the_peer() {
+        let mut map = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap();
+        map.insert(FORWARDED_FOR, value);
+        let trusted = ["127.0.0.0/8".parse().unwrap()];
+        let seen = address(&map, "127.0.0.1".parse().unwrap(), &trusted);
+        assert_eq!(seen.to_string(), "203.0.113.7");
     }
 
     #[test]

@@ -67,8 +67,8 @@ fn an_outbox_and_a_mailbox_hold_at_least_one_whole_message() {
     assert_eq!(refused(outbox(message + 10)), [""; 0]);
     assert_eq!(refused(outbox(message + 9)), ["limits.outbox_bytes_max"]);
     let mailbox = |bytes| move |it: &mut Config| it.limits.mailbox_bytes_max = bytes;
-    assert_eq!(refused(mailbox(message + 10)), [""; 0]);
-    assert_eq!(refused(mailbox(message + 9)), ["limits.mailbox_bytes_max"]);
+    assert_eq!(refused(mailbox(message + 266)), [""; 0]);
+    assert_eq!(refused(mailbox(message + 265)), ["limits.mailbox_bytes_max"]);
     let both = ["limits.outbox_bytes_max", "limits.mailbox_bytes_max"];
     assert_eq!(refused(|it| it.limits.message_bytes_max = usize::MAX), both);
 }
