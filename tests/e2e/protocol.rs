@@ -228,6 +228,22 @@ async fn a_fin_without_a_close_frame_is_peer_gone() {
     stage.ended_as(&peer, "peer_gone", "-").await;
 }
 
+/// The peer says everything, its close included, and closes its half of TCP in the same breath.
+#[tokio::test]
+async fn a_close_and_a_fin_at_once_still_get_the_answers_and_the_echo() {
+    let stage = Stage::backend().start().await;
+    for _ in 0..20 {
+        let mut peer = stage.connect("/ws/echo").await;
+        let mut said = codec::encode(true, codec::TEXT, b"last words");
+        said.extend(codec::encode(true, codec::CLOSE, &codec::close_payload(1000, "bye")));
+        peer.raw(&said).await;
+        peer.hang_up().await;
+        assert_eq!(peer.message().await, Event::Text("last words".to_owned()));
+        assert_eq!(peer.ended().await.code, 1000);
+        stage.ended_as(&peer, "peer_closed", "1000").await;
+    }
+}
+
 /// The peer does not answer the close and stays; for all of `close_timeout` no ping may come.
 #[tokio::test]
 async fn no_ping_follows_a_close_and_a_peer_that_never_answers_it_is_cut() {

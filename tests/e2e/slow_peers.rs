@@ -36,6 +36,12 @@ async fn a_trickling_peer_is_held_to_the_same() {
 }
 
 #[tokio::test]
+async fn a_trickling_peer_that_was_sent_all_at_once_is_held_to_the_same() {
+    // Half a megabyte and then nothing more: no later message draws attention to the earlier ones.
+    gone_in_time(Vice::Trickling(30_000), 8).await;
+}
+
+#[tokio::test]
 async fn a_deaf_peer_with_little_to_read_is_gone_as_well() {
     // 8 messages: some of them in the kernel's buffers, the rest in ours, and then nothing moves.
     gone_in_time(Vice::Deaf, 8).await;

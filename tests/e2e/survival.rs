@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::peer::codec;
 use crate::harness::{Event, Peer, Stage};
 
 #[tokio::test]
@@ -29,6 +30,19 @@ async fn a_silent_room_lives_for_ten_read_timeouts_and_still_talks() {
         assert_eq!(peer.message().await, Event::Text("still here".to_owned()));
     }
     assert_eq!(stage.ends().len(), 0, "{:?}", stage.ends());
+}
+
+#[tokio::test]
+async fn a_peer_that_never_pauses_is_pinged_all_the_same() {
+    let stage = Stage::backend().ping_interval("200ms").start().await;
+    let chatter = stage.connect("/ws/echo").await;
+    let burst = codec::encode(true, codec::PONG, b"unasked").repeat(2000);
+    let end = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < end {
+        chatter.raw(&burst).await;
+    }
+    let pings = stage.gauge("holdline_pings_sent_total").await;
+    assert!(pings >= 5.0, "only {pings} pings in 4 s, about 20 were due");
 }
 
 #[tokio::test]
