@@ -73,7 +73,7 @@ async fn the_backend_is_told_the_truth_and_only_websocket_is_passed_on() {
 
 #[tokio::test]
 async fn control_routes_and_path_tricks_are_not_found_at_the_gateway() {
-    let stage = Stage::gateway().start().await;
+    let mut stage = Stage::gateway().start().await;
     for path in [
         "/metrics",
         "/connections",
@@ -109,6 +109,11 @@ async fn control_routes_and_path_tricks_are_not_found_at_the_gateway() {
         Connection: close\r\n\r\n";
     let answer = http::send(stage.address(), absolute.as_bytes()).await.expect("an answer");
     assert_eq!(answer.status, 404, "{answer:?}");
+    // At the gateway: the backend has not been asked, except about odd names of rooms.
+    for entry in stage.proxy().access() {
+        let room = entry["uri"].as_str().is_some_and(|uri| uri.starts_with("/ws/rooms/"));
+        assert!(room || entry["upstream"] == "", "passed on: {entry}");
+    }
 }
 
 #[tokio::test]
@@ -153,6 +158,9 @@ async fn two_users_behind_one_trusted_cdn_address_have_separate_limits() {
     // What a user writes in front of what the CDN adds is not believed.
     let forged = user("192.0.2.1, 203.0.113.7").refused().await;
     assert_eq!(forged.status, 429, "{forged:?}");
+    // Through two of the CDN's own machines, the user is still the first that is not one.
+    let twice = user("203.0.113.11, 198.51.100.5").open().await;
+    opened_from(&stage, &twice.request, "203.0.113.11").await;
     // From any other address the header is a forgery altogether.
     let stranger =
         stage.dial("/ws/echo").from("127.0.0.10").header("X-Forwarded-For", "203.0.113.9");
