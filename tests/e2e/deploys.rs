@@ -54,6 +54,7 @@ async fn a_backend_killed_and_restarted_is_used_within_two_seconds_and_nginx_unt
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     peer.echoes("after").await;
+    assert!(back.elapsed() < Duration::from_secs(2), "only after {:?}", back.elapsed());
     for _ in 0..20 {
         stage.connect("/ws/echo").await.echoes("as if nothing had been").await;
     }
