@@ -314,7 +314,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // Without an end so far the task was dropped or panicked: the peer is told so.
         self.end(Disconnect::InternalError);
-        self.outbox().finish_behind_close();
+        self.outbox().expect_no_answer();
         // So that the books agree as soon as the last connection is gone.
         self.seat.shard.tally().flush();
         let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);

@@ -1,15 +1,16 @@
-//! The bounded queue of encoded frames towards one peer, with a lane for control frames; and
-//! how a connection's end is put in line behind what is queued.
-//! Leaves to `outbox/body.rs`: handing frames to actix; to `connection.rs`: the deadlines.
+//! The bounded queue of encoded frames towards one peer, with a lane for control frames.
+//! Leaves to `outbox/ending.rs`: the line's end; to `outbox/body.rs`: handing frames to actix; to
+//! `connection.rs`: the deadlines.
 //!
 //! Everything is synchronous and stays on one thread: a push never waits. Whoever cannot
 //! take what it is sent pays with its connection, never the sender (`Disconnect::Slow`).
 
 mod body;
 mod budget;
+mod ending;
 
 use std::{
-    cell::{Cell, Ref, RefCell},
+    cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
     task::Waker,
@@ -21,6 +22,7 @@ use bytes::Bytes;
 pub use self::{
     body::OutboxBody,
     budget::{Budget, Charged},
+    ending::Stage,
 };
 use crate::{disconnect::Disconnect, frame, metrics::Tally};
 
@@ -61,21 +63,6 @@ pub struct Outbox {
     tally: Rc<Tally>,
     task: RefCell<Option<Waker>>,
     body: RefCell<Option<Waker>>,
-}
-
-/// How far the outbound side has come; it only moves forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Frames are accepted.
-    Open,
-    /// An end was decided; the close frame stands last in line.
-    Closing,
-    /// The close frame is on its way; nothing may follow it (RFC 6455 section 5.5.1).
-    CloseTaken,
-    /// The body ends as soon as it is polled.
-    Finished,
-    /// The body is gone, and with it the stream.
-    Gone,
 }
 
 #[derive(Debug, Default)]
@@ -160,80 +147,9 @@ impl Outbox {
         self.lanes.borrow().is_congested(&self.limits)
     }
 
-    /// Ends the connection: the first cause wins and puts its close frame last in line.
-    ///
-    /// What is queued goes first where it still makes sense (a drain), and is dropped where
-    /// it is the problem (a slow peer). Says whether this was the first cause.
-    pub fn end(&self, why: Disconnect, now: Instant) -> bool {
-        if self.end.borrow().is_some() {
-            return false;
-        }
-        // A stream that is gone already can be told nothing; the cause still counts.
-        if self.stage.get() == Stage::Open {
-            self.put_close_in_line(&why, now);
-            wake(&self.body);
-        }
-        *self.end.borrow_mut() = Some(why);
-        wake(&self.task);
-        true
-    }
-
-    /// Lets the body end: the closing handshake is over, or was given up.
-    pub fn finish(&self) {
-        if self.stage.get() < Stage::Finished {
-            self.stage.set(Stage::Finished);
-            wake(&self.body);
-        }
-    }
-
-    /// Frees what is queued, because all outboxes together hold too much: ends the connection as
-    /// [`Disconnect::Slow`], or, where an end was decided already, sends its close without the rest.
-    pub fn shed(&self, now: Instant) {
-        if !self.end(Disconnect::Slow, now) {
-            let oldest = self.oldest();
-            self.cleared_oldest.set(oldest);
-            self.lanes.borrow_mut().clear_data();
-        }
-    }
-
-    /// Lets the body end as soon as our close frame, if there is one, has been handed on: the
-    /// peer's has been seen, or nobody is there to see it.
-    pub fn finish_behind_close(&self) {
-        self.last_word.set(true);
-        if self.stage.get() == Stage::CloseTaken {
-            self.finish();
-        }
-    }
-
-    /// Orders the stream to be reset, whatever is queued or awaited: time is up.
-    pub fn cut(&self) {
-        self.cut.set(true);
-        wake(&self.task);
-    }
-
-    /// Whether [`cut`](Self::cut) was ordered.
-    pub fn is_cut(&self) -> bool {
-        self.cut.get()
-    }
-
-    /// Why the connection ends, once that is decided.
-    pub fn why(&self) -> Ref<'_, Option<Disconnect>> {
-        self.end.borrow()
-    }
-
-    /// How far the outbound side has come.
-    pub fn stage(&self) -> Stage {
-        self.stage.get()
-    }
-
     /// When the body last took a ping; taking the answer resets it.
     pub fn take_ping_taken(&self) -> Option<Instant> {
         self.ping_taken.take()
-    }
-
-    /// When the body took the close frame.
-    pub fn close_taken(&self) -> Option<Instant> {
-        self.close_taken.get()
     }
 
     /// The same as [`oldest`](Self::oldest), for the task, which keeps a deadline by it: until
@@ -275,18 +191,6 @@ impl Outbox {
     /// Remembers whom to wake on an end, a taken ping or close, or freed room.
     pub fn register_task(&self, waker: &Waker) {
         register(&self.task, waker);
-    }
-
-    fn put_close_in_line(&self, why: &Disconnect, now: Instant) {
-        let oldest = self.oldest();
-        let mut lanes = self.lanes.borrow_mut();
-        if !why.sends_queued_first() {
-            lanes.clear_data();
-            self.cleared_oldest.set(oldest);
-        }
-        lanes.close = why.close().map(|close| (frame::close(&close), now));
-        self.last_word.set(!why.awaits_reply());
-        self.stage.set(if lanes.close.is_some() { Stage::Closing } else { Stage::Finished });
     }
 
     fn push_control(&self, frame: Control, now: Instant) -> bool {

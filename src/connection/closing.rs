@@ -54,7 +54,7 @@ impl Connection {
                 continue;
             }
             match stage {
-                Stage::CloseTaken => self.outbox().finish(),
+                Stage::CloseTaken => self.outbox().stop_waiting(),
                 _ if closing.killed => {
                     log::error!(id:% = self.seat.id; "actix kept a killed stream");
                     return Poll::Ready(());
@@ -75,7 +75,7 @@ impl Connection {
             }
         }
         if self.observed.ended() || !closing.readable || self.observed.peer_close().is_some() {
-            self.outbox().finish_behind_close();
+            self.outbox().expect_no_answer();
         }
     }
 

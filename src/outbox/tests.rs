@@ -91,7 +91,7 @@ fn a_drain_sends_what_is_queued_and_then_its_close_as_the_last_element() {
     assert_eq!(frames[2][..4], [0x88, frames[2].len() as u8 - 2, 0x03, 0xf4]);
     assert_eq!(line.outbox.stage(), Stage::CloseTaken);
     assert!(line.poll().is_pending(), "the peer's close is awaited");
-    line.outbox.finish();
+    line.outbox.stop_waiting();
     assert_eq!(line.poll(), Poll::Ready(None));
 }
 
