@@ -85,6 +85,15 @@ pub struct Guard<S> {
 
 /// Where the guard is in a batch. [`actix_ws::MessageStream`] reads until it is told to wait and
 /// joins what it got, so a batch is one frame: that frame then stays an allocation of its own.
+///
+/// One message and then silence, poll by poll, as the message stream sees it:
+///
+/// | Turn before | Answer | What the message stream does |
+/// |---|---|---|
+/// | `Read` | the frame | keeps it as its buffer and polls again |
+/// | `Rest` | wait | decodes its buffer, hands the message to the connection |
+/// | `Displace` | an empty chunk | has a new buffer: the message's memory is the connection's alone |
+/// | `Read` | wait | waits |
 #[derive(Clone, Copy)]
 enum Turn {
     /// Nothing is owed: read on.

@@ -182,7 +182,9 @@ async fn the_gateway_s_own_limits_count_users_and_not_their_cdn() {
     assert_eq!(answer.status, 429, "{answer:?}");
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
     let _bert = [user("203.0.113.8").open().await, user("203.0.113.8").open().await];
-    assert_eq!(stage.opens().len(), 4, "the backend has not heard of the fifth");
+    stage.holds(4).await;
+    let opened = stage.gauge("holdline_connections_opened_total").await;
+    assert_eq!(opened, 4.0, "the backend has not heard of the fifth");
 }
 
 #[tokio::test]
