@@ -45,10 +45,11 @@ async fn a_mute_peer_without_a_gateway_is_gone_in_time() {
 
 #[tokio::test]
 async fn a_peer_that_is_mute_but_sends_messages_lives() {
-    let stage = brisk(Stage::backend()).start().await;
+    let stage = brisk(Stage::backend()).pong_timeout("1s").start().await;
     let mut peer = stage.dial("/ws/echo").vice(Vice::Mute).open().await;
-    for number in 0..8 {
-        peer.is_silent_for(Duration::from_millis(500)).await;
+    // Some 5 s, three times as long as it would live in silence.
+    for number in 0..16 {
+        peer.is_silent_for(Duration::from_millis(300)).await;
         peer.echoes(&number.to_string()).await;
     }
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -16,6 +17,8 @@ use super::log::Log;
 pub struct Process {
     child: Child,
     status: Option<ExitStatus>,
+    /// Reads what it says, up to its last word.
+    listener: JoinHandle<()>,
     /// What it said so far.
     pub log: Log,
 }
@@ -41,12 +44,12 @@ impl Process {
         let log = Log::default();
         let errors = child.stderr.take().expect("standard error was piped");
         let sink = log.clone();
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
                 sink.push(line);
             }
         });
-        Self { child, status: None, log }
+        Self { child, status: None, listener, log }
     }
 
     /// Its process id.
@@ -69,20 +72,15 @@ impl Process {
         self.status
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and for its last words.
     ///
     /// # Panics
     /// When it still runs after `within`.
     pub async fn ended(&mut self, within: Duration) -> ExitStatus {
-        let id = self.id();
-        super::until(
-            &format!("the end of process {id}"),
-            within,
-            async || self.status(),
-            |status| status.is_some(),
-        )
-        .await
-        .expect("the wait was for a status")
+        let what = format!("the end of process {}", self.id());
+        let over = async || (self.status(), self.listener.is_finished());
+        let seen = super::until(&what, within, over, |(status, heard)| status.is_some() && *heard);
+        seen.await.0.expect("the wait was for a status")
     }
 
     /// How many descriptors it holds open.
