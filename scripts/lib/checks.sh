@@ -9,7 +9,7 @@ run_checks() {
   stage "rust: unit tests" cargo test --locked --quiet --lib --bins
   stage "gateway: nginx 1.28 accepts the configuration" check_nginx nginx
   stage "gateway: nginx 1.30 accepts the configuration" check_nginx nginx-1.30
-  stage "gateway: render" "$root/scripts/lib/check_render"
+  stage "gateway: render" check_rendering
   stage "gateway: gixy" check_gixy
   stage "shell: shellcheck" check_shell
   stage "containers: hadolint" check_dockerfile
@@ -44,6 +44,11 @@ nginx_accepts() {
   }
   printf '%s\n' "$output"
   ! grep --quiet '\[warn\]' <<<"$output"
+}
+
+check_rendering() {
+  have busybox || install_packages "the shell that render meets in the nginx image" busybox
+  "$root/scripts/lib/check_render"
 }
 
 # What gixy says and we do on purpose:
