@@ -83,15 +83,16 @@ impl Mailbox {
         self.bell.notify_one();
     }
 
-    /// The next letter, in the order of posting.
-    pub(super) async fn next(&self) -> Mail {
-        loop {
-            let mail = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match mail {
-                Some(mail) => return mail,
-                None => self.bell.notified().await,
-            }
+    /// Waits until there is a letter.
+    pub(super) async fn wait(&self) {
+        while self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.bell.notified().await;
         }
+    }
+
+    /// The next letter, in the order of posting.
+    pub(super) fn take(&self) -> Option<Mail> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 

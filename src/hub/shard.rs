@@ -110,16 +110,21 @@ impl Shard {
 
     /// Delivers to everyone who had joined when the frame was published: a letter may wait, and
     /// who came in the meantime must not hear what was said before.
-    fn deliver(&self, room: &Room, frame: Bytes, published: Instant) {
+    ///
+    /// Says to how many.
+    fn deliver(&self, room: &Room, frame: Bytes, published: Instant) -> usize {
+        let mut delivered = 0;
         if let Some(members) = self.rooms.borrow().get(room) {
             let frame = Charged::new(frame, &self.budget);
             // Not the time of publishing: a peer is not late because a letter was.
             let now = Instant::now();
             for member in members.list.values().filter(|member| member.joined <= published) {
                 member.outbox.push(&frame, now);
+                delivered += 1;
             }
         }
         self.shed();
+        delivered
     }
 
     /// While all outboxes together hold too much, whoever is furthest behind goes.
@@ -136,9 +141,12 @@ impl Shard {
         }
     }
 
-    fn carry_out(self: &Rc<Self>, mail: Mail) {
+    /// Says how many deliveries that was.
+    fn carry_out(self: &Rc<Self>, mail: Mail) -> usize {
         match mail {
-            Mail::Publish { room, frame, published } => self.deliver(&room, frame, published),
+            Mail::Publish { room, frame, published } => {
+                return self.deliver(&room, frame, published);
+            }
             Mail::End { id, why } => {
                 if let Some(outbox) = self.connections.borrow().get(&id) {
                     outbox.end(why, Instant::now());
@@ -153,6 +161,7 @@ impl Shard {
                 outbox.cut();
             }),
         }
+        0
     }
 
     fn next_id(&self) -> ConnectionId {
@@ -225,14 +234,23 @@ impl Drop for Seat {
     }
 }
 
-/// One letter a turn: between two of them the worker serves its sockets.
+/// How many deliveries the mail may make before the worker serves its sockets again. What is
+/// delivered in one turn leaves in one write per peer: one letter a turn costs four times as much
+/// per delivery, with 16 publications under way to 1,000 members.
+const DELIVERIES_PER_TURN: usize = 16 * 1024;
+
 async fn read_mail(shard: Weak<Shard>, link: Arc<ShardLink>) {
     loop {
-        let mail = link.mailbox.next().await;
-        let bytes = mail.bytes();
+        link.mailbox.wait().await;
         let Some(shard) = shard.upgrade() else { return };
-        shard.carry_out(mail);
-        link.mailbox.give_back(bytes);
+        let mut deliveries = 0;
+        while deliveries < DELIVERIES_PER_TURN
+            && let Some(mail) = link.mailbox.take()
+        {
+            let bytes = mail.bytes();
+            deliveries += shard.carry_out(mail).max(1);
+            link.mailbox.give_back(bytes);
+        }
         drop(shard);
         tokio::task::yield_now().await;
     }
