@@ -2,27 +2,62 @@
 # Gateway and backend as containers, with the ordinary docker-compose.yml.
 # The native start is native.sh; both leave a mark in the run folder that tells `down` what to stop.
 
-compose() { docker compose --file "$root/docker-compose.yml" "$@"; }
+# Two files are added only when their variable asks for them.
+compose() {
+  local files=(--file "$root/docker-compose.yml")
+  [ -z "${HOLDLINE_CONTROL_PORT:-}" ] || files+=(--file "$root/deploy/compose.control.yml")
+  [ -z "${HOLDLINE_FILES:-}" ] || files+=(--file "$root/deploy/compose.files.yml")
+  docker compose "${files[@]}" "$@"
+}
 
 compose_is_possible() { have docker && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; }
 
+# An engine and images are got where they are missing, saying so.
 compose_up() {
-  compose_is_possible || fail "no Docker engine with the compose plugin answers here; scripts/up --native needs none"
+  compose_check_settings
+  engine_ensure
   mkdir --parents "$run"
   # Any setting of the backend that is in the environment; those that the compose file sets itself win.
   export HOLDLINE_ENV_FILE=$run/backend.env
   env | grep '^HOLDLINE__' >"$HOLDLINE_ENV_FILE" || true
+  # A machine with certificates of its own has them for the build too.
+  export EXTRA_CA=${EXTRA_CA:-${SSL_CERT_FILE:-/dev/null}}
+  compose_images
   printf '%s\n' "${COMPOSE_PROJECT_NAME:-}" >"$run/compose"
   compose up --build --detach --wait >&2
   compose_print
+}
+
+# A spelling that nginx and the backend would read differently ends here, before anything is built or started.
+compose_check_settings() {
+  local scratch status=0
+  scratch=$(mktemp --directory)
+  GATEWAY_PORT='' HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' "$root/deploy/nginx/render" "$scratch/holdline.d" || status=$?
+  rm --recursive --force "$scratch"
+  [ "$status" -eq 0 ] || exit "$status"
+}
+
+# Those that are built from, and those of the services that are asked for.
+compose_images() {
+  local images standins
+  mapfile -t images < <(compose config --format json | compose_image_names)
+  standins=$("$root/scripts/lib/standins" "${images[@]}")
+  [ -z "$standins" ] || say "STAND-INS are used, built from Debian's packages, because these cannot be pulled here:" $standins
+}
+
+compose_image_names() {
+  sed --quiet --regexp-extended 's/^ +"(RUST_IMAGE|RUN_IMAGE)": "([^"]*)",?$/\2/p; s/^      "image": "([^"]*)",?$/\1/p' |
+    grep --invert-match --line-regexp --fixed-strings "${HOLDLINE_IMAGE:-holdline}:${HOLDLINE_VERSION:-dev}" | sort --unique
 }
 
 # Both services are told at once: the backend says goodbye through the gateway.
 compose_down() {
   local project
   project=$(cat "$run/compose")
-  HOLDLINE_ENV_FILE=$run/backend.env compose ${project:+--project-name "$project"} down >&2
+  engine_plugins
+  HOLDLINE_ENV_FILE=$run/backend.env compose ${project:+--project-name "$project"} --profile '*' down >&2
   rm --force "$run/compose" "$run/backend.env"
+  engine_stop
 }
 
 compose_print() {

@@ -39,4 +39,5 @@ mod books;
 mod protocol;
 mod refusals;
 
+#[path = "../harness/mod.rs"]
 mod harness;

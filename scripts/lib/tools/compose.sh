@@ -1,20 +1,22 @@
 # shellcheck shell=bash
-# Compose v2, for checking the compose file where no Docker with the plugin is installed: trixie's static binary.
-# Starting containers needs an engine, which is not this file's business.
+# Compose v2 and buildx where no Docker with these plugins is installed: trixie's programs, which run alone and as plugins.
+# Starting containers needs an engine, which is engine.sh's business.
 
-compose_built=$tools/docker-compose
+plugins=$tools/docker/cli-plugins
 
-tool_compose() {
-  with_lock compose compose_unpack
-  printf '%s\n' "$compose_built"
+# tool_docker_plugin compose|buildx
+tool_docker_plugin() {
+  with_lock "docker-$1" docker_plugin_unpack "docker-$1"
+  printf '%s\n' "$plugins/docker-$1"
 }
 
-compose_unpack() {
-  [ -x "$compose_built" ] && return
-  say "unpacking Debian trixie's docker-compose"
+docker_plugin_unpack() {
+  [ -x "$plugins/$1" ] && return
+  say "unpacking Debian trixie's $1"
   local work
-  work=$(mktemp --directory "$tools/compose.XXXXXX")
-  debian_unpack trixie "$work" alone docker-compose
-  mv "$work/usr/libexec/docker/cli-plugins/docker-compose" "$compose_built"
+  work=$(mktemp --directory "$tools/plugin.XXXXXX")
+  debian_unpack trixie "$work" alone "$1"
+  mkdir --parents "$plugins"
+  mv "$work/usr/libexec/docker/cli-plugins/$1" "$plugins/$1"
   rm --recursive --force "$work"
 }
