@@ -42,7 +42,8 @@ compose_images() {
   local images standins
   mapfile -t images < <(compose config --format json | compose_image_names)
   standins=$("$root/scripts/lib/standins" "${images[@]}")
-  [ -z "$standins" ] || say "STAND-INS are used, built from Debian's packages, because these cannot be pulled here:" $standins
+  [ -z "$standins" ] ||
+    say "STAND-INS are used, built from Debian's packages, because these cannot be pulled here: ${standins//$'\n'/, }"
 }
 
 compose_image_names() {

@@ -25,22 +25,28 @@ engine_start() {
   mkdir --parents "$engine"
   say "starting a Docker engine; its log is $engine/log"
   setsid dockerd --pidfile "$engine/dockerd.pid" </dev/null >"$engine/log" 2>&1 9>&- &
-  (run=$engine && process_remember dockerd $!)
+  engine_process process_remember dockerd $!
   wait_until 60 engine_answers || {
     tail -n 15 "$engine/log" >&2
-    (run=$engine && process_stop dockerd TERM 20)
+    engine_process process_stop dockerd TERM 20
     fail "the Docker engine does not answer; its log is $engine/log"
   }
 }
 
+# Remembered in a folder of its own: the functions of process.sh look where $run says.
+engine_process() {
+  local run=$engine
+  "$@"
+}
+
 # The one we started, once nobody's container runs in it.
 engine_stop() {
-  (run=$engine && process_is_alive dockerd) || return 0
+  engine_process process_is_alive dockerd || return 0
   if [ -n "$(docker ps --quiet)" ]; then
     say "the Docker engine stays: containers run in it"
     return
   fi
-  (run=$engine && process_stop dockerd TERM 30)
+  engine_process process_stop dockerd TERM 30
 }
 
 # Plugins that the machine lacks, in a folder beside its own settings, which stay in force by links.

@@ -102,14 +102,19 @@ pub async fn a_replica_whose_worker_hangs_ends_itself(stack: &Stack) {
 
 /// PTRACE_SEIZE and PTRACE_INTERRUPT on every thread but the watchdog; see ptrace(2).
 const STOP_WORKERS: &str = r#"
-import ctypes, os, sys, time
+import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 tasks = f"/proc/{sys.argv[1]}/task"
 for task in os.listdir(tasks):
     if open(f"{tasks}/{task}/comm").read().strip() != "watchdog":
         libc.ptrace(0x4206, int(task), None, None)
         libc.ptrace(0x4207, int(task), None, None)
-time.sleep(60)
+try:
+    while True:
+        # A process whose threads nobody collects is never gone. 0x40000000 is __WALL.
+        os.waitpid(-1, 0x40000000)
+except ChildProcessError:
+    pass
 "#;
 
 /// By its number on this machine: `docker kill` counts as a wish, and nothing is restarted then.
