@@ -168,18 +168,6 @@ impl Peer {
         );
     }
 
-    /// Sends `text` and gets it back, or finds that the connection has ended: false then.
-    pub async fn try_echo(&mut self, text: &str) -> bool {
-        let _ = self.try_raw(&codec::encode(true, codec::TEXT, text.as_bytes())).await;
-        loop {
-            match self.heard().await {
-                (_, Event::Text(back)) => return back == text,
-                (_, Event::End(_)) => return false,
-                _ => {}
-            }
-        }
-    }
-
     /// Waits for the end, past whatever comes before it.
     ///
     /// # Panics

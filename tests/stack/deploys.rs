@@ -107,7 +107,7 @@ impl Newcomers {
 
     /// How many have come in.
     pub fn count(&self) -> usize {
-        self.told.lock().unwrap().count
+        self.told.lock().expect("no newcomer panics").count
     }
 
     /// Waits until so many have come in.
@@ -119,7 +119,7 @@ impl Newcomers {
     pub async fn stop(self) -> Told {
         let _ = self.stop.send(true);
         let _ = self.task.await;
-        self.told.lock().unwrap().clone()
+        self.told.lock().expect("no newcomer panics").clone()
     }
 }
 
@@ -135,7 +135,7 @@ async fn come(address: SocketAddr, told: Arc<Mutex<Told>>, stopped: watch::Recei
             Err(why) => Err(why),
         };
         {
-            let mut told = told.lock().unwrap();
+            let mut told = told.lock().expect("no newcomer panics");
             match came {
                 Ok(()) => {
                     told.count += 1;
