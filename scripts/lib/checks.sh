@@ -84,13 +84,15 @@ check_dockerfile() {
   "$bin/hadolint" "$root/deploy/Dockerfile"
 }
 
-# As it lies, and with every variable set.
+# As it lies, and with every variable set and every file added.
 check_compose() {
   local compose
   compose=$("$root/scripts/tool" compose) || cannot_run "no Compose v2"
   "$compose" --file "$root/docker-compose.yml" config --quiet
   GATEWAY_PORT=127.0.0.1:8088 HOLDLINE_READ_TIMEOUT=2m HOLDLINE_REPLICAS=3 EXTRA_CA=/dev/null \
-    "$compose" --file "$root/docker-compose.yml" config --quiet
+    HOLDLINE_CONTROL_PORT=9001-9003 HOLDLINE_FILES=45000 COMPOSE_PROFILES=metrics \
+    "$compose" --file "$root/docker-compose.yml" --file "$root/deploy/compose.control.yml" \
+    --file "$root/deploy/compose.files.yml" config --quiet
 }
 
 check_toml_and_yaml() {

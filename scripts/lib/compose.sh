@@ -15,8 +15,10 @@ compose_is_possible() { have docker && docker compose version >/dev/null 2>&1 &&
 # An engine and images are got where they are missing, saying so.
 compose_up() {
   compose_check_settings
-  engine_ensure
   mkdir --parents "$run"
+  # Whoever started the engine ends it: `down` looks for this mark.
+  engine_answers || : >"$run/engine"
+  engine_ensure
   # Any setting of the backend that is in the environment; those that the compose file sets itself win.
   export HOLDLINE_ENV_FILE=$run/backend.env
   env | grep '^HOLDLINE__' >"$HOLDLINE_ENV_FILE" || true
@@ -58,7 +60,8 @@ compose_down() {
   engine_plugins
   HOLDLINE_ENV_FILE=$run/backend.env compose ${project:+--project-name "$project"} --profile '*' down >&2
   rm --force "$run/compose" "$run/backend.env"
-  engine_stop
+  if [ -e "$run/engine" ]; then engine_stop; fi
+  rm --force "$run/engine"
 }
 
 compose_print() {

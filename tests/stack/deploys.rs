@@ -68,14 +68,7 @@ pub async fn down_ends_within_its_grace(stack: Stack) {
         assert_eq!(peer.ended().await.code, 1012);
     }
     let filter = format!("label=com.docker.compose.project={}", stack.project);
-    assert_eq!(docker_left(&filter), "", "nothing is left");
-}
-
-/// Containers that match; none where `down` has ended the engine too.
-fn docker_left(filter: &str) -> String {
-    let mut command = std::process::Command::new("docker");
-    let output = command.args(["ps", "--all", "--quiet", "--filter", filter]).output();
-    String::from_utf8_lossy(&output.expect("docker can be run").stdout).into_owned()
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", &filter]), "", "nothing is left");
 }
 
 /// People who come in one after the other, 20 a second, say a word and leave.
