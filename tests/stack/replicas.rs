@@ -88,9 +88,7 @@ pub async fn a_replica_whose_worker_hangs_ends_itself(stack: &Stack) {
         .expect("python3 can be run");
     let looked = || stack.replicas().into_iter().find(|one| one.id == replica.id);
     let pid = async || looked().map(|one| one.process);
-    let renewed = |pid: &Option<String>| {
-        pid.as_ref().is_some_and(|pid| *pid != replica.process && pid != "0")
-    };
+    let renewed = |pid: &Option<String>| pid.as_ref().is_some_and(|pid| *pid != replica.process);
     until("a new process in its container", PATIENCE, pid, renewed).await;
     let _ = tracer.kill();
     let _ = tracer.wait();

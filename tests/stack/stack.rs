@@ -127,10 +127,10 @@ impl Stack {
         peers
     }
 
-    /// The backend's containers that run.
+    /// The backend's containers that run; one that is just being restarted does not.
     pub fn replicas(&self) -> Vec<Replica> {
         let ids = self.compose(&["ps", "--quiet", "backend"]);
-        ids.lines().map(replica).collect()
+        ids.lines().filter_map(replica).collect()
     }
 
     /// The value of `query` per `instance`, as Prometheus' own interface answers now.
@@ -190,12 +190,13 @@ pub fn docker_all(arguments: &[&str]) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-fn replica(id: &str) -> Replica {
+/// None where the container has ended since it was listed: it has no process and no address then.
+fn replica(id: &str) -> Option<Replica> {
     let format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     let about = docker(&["inspect", "--format", format, id]);
-    let (process, address) = about.trim().split_once(' ').expect("a process and an address");
+    let (process, address) = about.trim().split_once(' ').filter(|(process, _)| *process != "0")?;
     let (process, instance) = (process.to_owned(), format!("{address}:9001"));
-    Replica { id: id.to_owned(), instance, process }
+    Some(Replica { id: id.to_owned(), instance, process })
 }
 
 fn succeeded(what: &str, output: &Output) -> String {
