@@ -3,16 +3,19 @@
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 
 pub mod backend;
+pub mod backoff;
 pub mod callback;
 pub mod config;
 pub mod connection;
 pub mod control;
+pub mod dial;
 pub mod disconnect;
 pub mod drain;
 pub mod frame;
 pub mod heartbeat;
 pub mod hub;
 pub mod inbound;
+pub mod link;
 pub mod message;
 pub mod metrics;
 pub mod node;

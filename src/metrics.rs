@@ -3,6 +3,7 @@
 //!
 //! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
 
+mod link;
 mod tally;
 
 use prometheus::{
@@ -10,7 +11,7 @@ use prometheus::{
     Opts, Registry, TextEncoder, core::Collector,
 };
 
-pub use self::tally::Tally;
+pub use self::{link::LinkMetrics, tally::Tally};
 use crate::disconnect::Disconnect;
 
 /// The content type of [`Metrics::render`].
@@ -158,11 +159,7 @@ impl Metrics {
 
     /// Everything in Prometheus' text format 0.0.4.
     pub fn render(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            log::error!("metrics could not be rendered: {error}");
-        }
-        text
+        render(&self.registry)
     }
 }
 
@@ -170,6 +167,14 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn render(registry: &Registry) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Err(error) = TextEncoder::new().encode(&registry.gather(), &mut text) {
+        log::error!("metrics could not be rendered: {error}");
+    }
+    text
 }
 
 /// Makes and registers metrics of one registry.

@@ -1,0 +1,161 @@
+//! The opening handshake (RFC 6455 section 4.1): asks for the upgrade and reads the answer
+//! exactly, so that a refusal can be told in full.
+//! Leaves to tokio-tungstenite: everything after the 101.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+
+use super::refusal::Answer;
+
+/// A longer head than any server sends in good faith.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+const FIELDS_MAX: usize = 128;
+/// As much of a refusal's body as is kept.
+const BODY_BYTES_MAX: usize = 1024;
+
+/// What the upgrade's request says beside its fixed fields.
+pub(super) struct Request<'a> {
+    pub(super) path_and_query: &'a str,
+    pub(super) host: &'a str,
+    pub(super) subprotocols: &'a [String],
+    /// In the caller's order.
+    pub(super) fields: &'a [(String, String)],
+}
+
+/// How the handshake went wrong; `dial.rs` knows what became of the stream.
+pub(super) enum Failure {
+    Io(io::Error),
+    Status(Answer),
+    NotWebSocket(String, Option<Answer>),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Performs the handshake. Returns the answer and the bytes that came behind it, which belong to
+/// the first frames.
+pub(super) async fn upgrade<S>(
+    stream: &mut S,
+    request: Request<'_>,
+) -> Result<(Answer, Vec<u8>), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let key = generate_key();
+    stream.write_all(request.text(&key).as_bytes()).await?;
+    stream.flush().await?;
+    let mut bytes = Vec::with_capacity(1024);
+    let (mut answer, head) = head(stream, &mut bytes).await?;
+    let mut rest = bytes.split_off(head);
+    if answer.status != 101 {
+        body(stream, &answer, &mut rest).await;
+        rest.truncate(BODY_BYTES_MAX);
+        answer.body = String::from_utf8_lossy(&rest).into_owned();
+        return Err(Failure::Status(answer));
+    }
+    match judge(&answer, &key, request.subprotocols) {
+        None => Ok((answer, rest)),
+        Some(fault) => Err(Failure::NotWebSocket(fault, Some(answer))),
+    }
+}
+
+impl Request<'_> {
+    fn text(&self, key: &str) -> String {
+        let Self { path_and_query, host, subprotocols, fields } = self;
+        let mut text = format!(
+            "GET {path_and_query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+        );
+        if !subprotocols.is_empty() {
+            text += &format!("Sec-WebSocket-Protocol: {}\r\n", subprotocols.join(", "));
+        }
+        for (name, value) in *fields {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text + "\r\n"
+    }
+}
+
+/// Reads until the head is whole; returns it and its length in `bytes`.
+async fn head<S>(stream: &mut S, bytes: &mut Vec<u8>) -> Result<(Answer, usize), Failure>
+where
+    S: AsyncRead + Unpin,
+{
+    loop {
+        if stream.read_buf(bytes).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let mut response = httparse::Response::new(&mut fields);
+        match response.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => return Ok((answer_of(&response), length)),
+            Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => {}
+            Ok(httparse::Status::Partial) => {
+                let words = format!("its answer's head has more than {HEAD_BYTES_MAX} bytes");
+                return Err(Failure::NotWebSocket(words, None));
+            }
+            Err(fault) => {
+                let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+                let words = format!("its answer is not HTTP ({fault}): {begin:?}");
+                return Err(Failure::NotWebSocket(words, None));
+            }
+        }
+    }
+}
+
+fn answer_of(response: &httparse::Response<'_, '_>) -> Answer {
+    let field = |field: &httparse::Header<'_>| {
+        (field.name.to_ascii_lowercase(), String::from_utf8_lossy(field.value).into_owned())
+    };
+    Answer {
+        status: response.code.unwrap_or_default(),
+        headers: response.headers.iter().map(field).collect(),
+        body: String::new(),
+    }
+}
+
+/// Reads on while the body's announced length says that there is more to explain the refusal.
+async fn body<S: AsyncRead + Unpin>(stream: &mut S, answer: &Answer, rest: &mut Vec<u8>) {
+    let length = answer.header("content-length").and_then(|length| length.parse().ok());
+    let wanted = length.unwrap_or(0).min(BODY_BYTES_MAX);
+    while rest.len() < wanted {
+        match stream.read_buf(rest).await {
+            Ok(count) if count > 0 => {}
+            // What is there must do; the status is known.
+            _ => return,
+        }
+    }
+}
+
+/// What is wrong with a 101, by RFC 6455 section 4.1, points 2 to 6.
+fn judge(answer: &Answer, key: &str, offered: &[String]) -> Option<String> {
+    let upgrade = answer.header("upgrade");
+    if !upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
+        return Some(format!("its 101 says Upgrade: {}", upgrade.unwrap_or("nothing")));
+    }
+    let connections = answer.headers.iter().filter(|(name, _)| name == "connection");
+    let mut tokens = connections.flat_map(|(_, value)| value.split(','));
+    if !tokens.any(|token| token.trim().eq_ignore_ascii_case("upgrade")) {
+        return Some("its 101 lacks Connection: Upgrade".to_owned());
+    }
+    if answer.header("sec-websocket-accept").map(str::trim)
+        != Some(&*derive_accept_key(key.as_bytes()))
+    {
+        return Some("its Sec-WebSocket-Accept does not answer our key".to_owned());
+    }
+    if let Some(extension) = answer.header("sec-websocket-extensions") {
+        return Some(format!("it uses an extension that was not offered: {extension:?}"));
+    }
+    // Choosing none of what was offered is allowed (RFC 6455 section 4.2.2, point 5).
+    match answer.header("sec-websocket-protocol") {
+        Some(chosen) if !offered.iter().any(|offer| offer == chosen) => {
+            Some(format!("it chose a subprotocol that was not offered: {chosen:?}"))
+        }
+        _ => None,
+    }
+}
