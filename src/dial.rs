@@ -11,7 +11,6 @@ mod url;
 mod wire;
 
 use std::{
-    cell::Cell,
     fmt, io,
     net::SocketAddr,
     sync::{Arc, OnceLock},
@@ -180,22 +179,22 @@ impl Dial {
     /// # Errors
     /// Why it could not be opened.
     pub async fn open(&self) -> Result<(Line, Opened), Refusal> {
-        let step = Cell::new(Step::Resolve);
-        let opened = timeout(self.timeout, self.steps(&step)).await;
-        opened.unwrap_or_else(|_| Err(Refusal::Timeout(step.get(), self.timeout)))
+        let mut step = Step::Resolve;
+        let opened = timeout(self.timeout, self.steps(&mut step)).await;
+        opened.unwrap_or_else(|_| Err(Refusal::Timeout(step, self.timeout)))
     }
 
-    async fn steps(&self, step: &Cell<Step>) -> Result<(Line, Opened), Refusal> {
+    async fn steps(&self, step: &mut Step) -> Result<(Line, Opened), Refusal> {
         let mut clock = Stopwatch(Instant::now());
         let addresses = self.resolve().await?;
         let resolve = clock.lap();
-        step.set(Step::Connect);
+        *step = Step::Connect;
         let (wire, address) = self.connect(&addresses).await?;
         let connect = clock.lap();
-        step.set(Step::Tls);
+        *step = Step::Tls;
         let mut stream = self.secure(wire).await?;
         let tls = clock.lap();
-        step.set(Step::Handshake);
+        *step = Step::Handshake;
         let (answer, early) = self.upgrade(&mut stream).await?;
         let subprotocol = answer.header("sec-websocket-protocol").map(str::to_owned);
         let took = [resolve, connect, tls, clock.lap()];

@@ -35,6 +35,27 @@ impl Message {
     }
 }
 
+/// A text message.
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// A text message.
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// A binary message.
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
 /// Names one connection for as long as its node lives, and says which hub shard holds it.
 ///
 /// 24 random bits of the node, 8 bits of the shard, 32 bits of a serial number; written as

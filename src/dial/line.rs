@@ -107,9 +107,14 @@ impl Line {
         self.unsent_bytes < UNSENT_BYTES_MAX && self.closed.is_none() && self.write_fault.is_none()
     }
 
-    /// Since when something waits for the kernel to take it.
-    pub fn unsent_since(&self) -> Option<Instant> {
-        self.unsent_since
+    /// Since when something waits and the kernel has taken nothing.
+    pub fn stuck_since(&self) -> Option<Instant> {
+        self.unsent_since.map(|since| self.notes().wrote_at.map_or(since, |at| at.max(since)))
+    }
+
+    /// Who closed first, and how: known before the line has ended.
+    pub fn closed(&self) -> Option<&End> {
+        self.closed.as_ref()
     }
 
     /// What was seen of TCP.

@@ -25,6 +25,8 @@ pub struct Notes {
     pub timed_out: bool,
     /// When bytes last came; raw bytes, not whole frames.
     pub heard_at: Option<Instant>,
+    /// When the kernel last took bytes of ours.
+    pub wrote_at: Option<Instant>,
 }
 
 /// A TCP stream with notes.
@@ -63,6 +65,13 @@ impl Wire {
         }
         result
     }
+
+    fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(1..)) = result {
+            self.notes.wrote_at = Some(Instant::now());
+        }
+        self.noted(result)
+    }
 }
 
 impl AsyncRead for Wire {
@@ -90,7 +99,7 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.noted(result)
+        self.written(result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,7 +118,7 @@ impl AsyncWrite for Wire {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.noted(result)
+        self.written(result)
     }
 
     fn is_write_vectored(&self) -> bool {

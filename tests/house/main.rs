@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["node"],
     &["connection", "link", "probe", "lint", "why"],
     &["readiness", "watchdog", "drain"],
-    &["server", "control"],
+    &["server", "control", "bridge"],
     &["backend"],
     &["lib", "main", "cli"],
 ];
