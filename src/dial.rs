@@ -3,6 +3,7 @@
 
 mod end;
 mod handshake;
+mod invalid;
 mod line;
 mod refusal;
 mod secured;
@@ -26,6 +27,7 @@ use tokio_rustls::TlsConnector;
 
 pub use self::{
     end::End,
+    invalid::Invalid,
     line::{Event, Line},
     refusal::{Answer, ConnectFault, Refusal, Step},
     tls::Tls,
@@ -34,6 +36,7 @@ pub use self::{
 };
 use self::{
     handshake::{Failure, Request, upgrade},
+    invalid::is_token,
     secured::Secured,
     wire::Wire,
 };
@@ -278,24 +281,6 @@ impl fmt::Debug for Dial {
     }
 }
 
-/// What is wrong with a URL, header field, subprotocol or certificate; in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(String);
-
-impl Invalid {
-    pub(crate) fn new(words: String) -> Self {
-        Self(words)
-    }
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Invalid {}
-
 fn fault_of(error: &io::Error) -> ConnectFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectFault::Refused,
@@ -304,12 +289,6 @@ fn fault_of(error: &io::Error) -> ConnectFault {
         }
         kind => ConnectFault::Other(kind),
     }
-}
-
-/// A token of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
 }
 
 struct Stopwatch(Instant);

@@ -25,11 +25,11 @@ mod supervisor;
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
 use self::{
     board::Board,
-    order::{Command, Order, Wanted},
+    order::{Desk, Kind, Order, Wanted},
     supervisor::Supervisor,
 };
 pub use self::{
@@ -43,9 +43,6 @@ use crate::{
     dial::{Dial, Invalid},
     message::Message,
 };
-
-/// Commands on their way to the supervisor, which takes them as they come.
-const COMMANDS_MAX: usize = 64;
 
 /// A link to one server.
 ///
@@ -63,9 +60,10 @@ const COMMANDS_MAX: usize = 64;
 /// between sending and reply is not known, and [`Failure::maybe_sent`] says so.
 #[derive(Clone, Debug)]
 pub struct Link {
-    commands: mpsc::Sender<Command>,
+    desk: Desk,
     board: Board,
-    unasked: broadcast::Sender<Message>,
+    /// Weak: its end tells the subscribers that the link is over.
+    unasked: broadcast::WeakSender<Message>,
     request_timeout: Duration,
     message_bytes_max: usize,
 }
@@ -110,17 +108,17 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn open(options: Options) -> Self {
-        let (commands, orders) = mpsc::channel(COMMANDS_MAX);
-        let board = Board::new(options.metrics.clone());
+        let (desk, commands) = Desk::open();
+        let (board, changes) = Board::new(options.metrics.clone());
         let (unasked, _) = broadcast::channel(options.unasked_max.max(1));
         let link = Self {
-            commands,
+            desk,
             board: board.clone(),
-            unasked: unasked.clone(),
+            unasked: unasked.downgrade(),
             request_timeout: options.request_timeout,
             message_bytes_max: options.message_bytes_max,
         };
-        tokio::spawn(Supervisor::new(options, orders, board, unasked).run());
+        tokio::spawn(Supervisor::new(options, commands, board, changes, unasked).run());
         link
     }
 
@@ -190,8 +188,8 @@ impl Link {
         told.await.unwrap_or(Err(Failure::Shutdown(true)))
     }
 
-    /// The messages that no request waits for, from now on. A subscriber that is more than
-    /// [`Options::unasked_max`] messages behind is told how many it missed.
+    /// The messages that no request waits for, from now on to the link's end. A subscriber that is
+    /// more than [`Options::unasked_max`] messages behind is told how many it missed.
     ///
     /// ```
     /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
@@ -203,7 +201,10 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn messages(&self) -> broadcast::Receiver<Message> {
-        self.unasked.subscribe()
+        match self.unasked.upgrade() {
+            Some(unasked) => unasked.subscribe(),
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// The state now.
@@ -272,7 +273,7 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn disconnect(&self) {
-        self.wish(Command::Disconnect).await;
+        self.desk.wish(Kind::Disconnect).await;
     }
 
     /// Tries at once, also where the link would have waited or stayed down. Does nothing while it
@@ -288,7 +289,7 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn reconnect(&self) {
-        self.wish(Command::Reconnect).await;
+        self.desk.wish(Kind::Reconnect).await;
     }
 
     /// Closes the connection with 1000 and ends the link, for all its clones. Returns when that
@@ -303,15 +304,7 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn shutdown(self) {
-        self.wish(Command::Shutdown).await;
-    }
-
-    async fn wish(&self, command: fn(oneshot::Sender<()>) -> Command) {
-        let (told, fulfilled) = oneshot::channel();
-        if self.commands.send(command(told)).await.is_ok() {
-            // Told by the channel's end.
-            let _ = fulfilled.await;
-        }
+        self.desk.wish(Kind::Shutdown).await;
     }
 
     async fn order(
@@ -325,8 +318,6 @@ impl Link {
             return Err(Failure::TooBig(size, max));
         }
         let began = Instant::now();
-        let order = Order { message, began, limit, wanted };
-        let taken = self.commands.send(Command::Order(order)).await;
-        taken.map_err(|_| Failure::Shutdown(false))
+        self.desk.order(Order { message, began, limit, wanted }).await
     }
 }

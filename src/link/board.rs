@@ -26,12 +26,14 @@ struct Shared {
     status: Mutex<Status>,
     queued: AtomicUsize,
     in_flight: AtomicUsize,
-    changes: broadcast::Sender<Status>,
+    /// Weak: the supervisor's end tells the watchers that the link is over.
+    changes: broadcast::WeakSender<Status>,
     metrics: Option<Arc<LinkMetrics>>,
 }
 
 impl Board {
-    pub(super) fn new(metrics: Option<Arc<LinkMetrics>>) -> Self {
+    /// A board, and what the supervisor must hold for as long as it lives.
+    pub(super) fn new(metrics: Option<Arc<LinkMetrics>>) -> (Self, broadcast::Sender<Status>) {
         let status = Status {
             state: State::Connecting,
             since: SystemTime::now(),
@@ -47,8 +49,9 @@ impl Board {
             metrics.links.with_label_values(&[status.state.name()]).inc();
         }
         let (queued, in_flight) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (changes, _) = broadcast::channel(CHANGES_MAX);
-        Self(Arc::new(Shared { status: Mutex::new(status), queued, in_flight, changes, metrics }))
+        let (sender, _) = broadcast::channel(CHANGES_MAX);
+        let (status, changes) = (Mutex::new(status), sender.downgrade());
+        (Self(Arc::new(Shared { status, queued, in_flight, changes, metrics })), sender)
     }
 
     pub(super) fn status(&self) -> Status {
@@ -60,7 +63,10 @@ impl Board {
 
     pub(super) fn watch(&self) -> Watch {
         // Subscribed first, so that no change falls between the two.
-        let changes = self.0.changes.subscribe();
+        let changes = match self.0.changes.upgrade() {
+            Some(changes) => changes.subscribe(),
+            None => broadcast::channel(1).1,
+        };
         Watch { first: Some(self.status()), changes }
     }
 
@@ -173,8 +179,10 @@ impl Board {
             });
             status.clone()
         };
-        // Nobody watching is no fault.
-        let _ = self.0.changes.send(status);
+        if let Some(changes) = self.0.changes.upgrade() {
+            // Nobody watching is no fault.
+            let _ = changes.send(status);
+        }
     }
 
     fn count(&self, count: impl FnOnce(&LinkMetrics)) {

@@ -3,18 +3,47 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 use crate::message::Message;
+
+/// Commands on their way to the supervisor, which takes them as they come.
+const COMMANDS_MAX: usize = 64;
+
+/// Where callers hand in what they ask. Its last clone's end is a shutdown.
+#[derive(Clone, Debug)]
+pub(super) struct Desk(mpsc::Sender<Command>);
+
+impl Desk {
+    /// A desk, and the supervisor's side of it.
+    pub(super) fn open() -> (Self, mpsc::Receiver<Command>) {
+        let (desk, commands) = mpsc::channel(COMMANDS_MAX);
+        (Self(desk), commands)
+    }
+
+    /// Hands an order in.
+    pub(super) async fn order(&self, order: Order) -> Result<(), Failure> {
+        let taken = self.0.send(Command::Order(order)).await;
+        taken.map_err(|_| Failure::Shutdown(false))
+    }
+
+    /// Waits until a wish is fulfilled, or the link is over.
+    pub(super) async fn wish(&self, kind: Kind) {
+        let (told, fulfilled) = oneshot::channel();
+        let wish = Wish { kind, told: vec![told] };
+        if self.0.send(Command::Wish(wish)).await.is_ok() {
+            // Told by the channel's end.
+            let _ = fulfilled.await;
+        }
+    }
+}
 
 /// One thing that a caller asks.
 #[derive(Debug)]
 pub(super) enum Command {
     Order(Order),
-    Disconnect(oneshot::Sender<()>),
-    Reconnect(oneshot::Sender<()>),
-    Shutdown(oneshot::Sender<()>),
+    Wish(Wish),
 }
 
 /// A message to send.
@@ -78,14 +107,11 @@ impl Wish {
     /// The wish in a command; no command at all means that the last handle is gone. An order is
     /// handed back.
     pub(super) fn of(command: Option<Command>) -> Result<Self, Order> {
-        let (kind, told) = match command {
-            Some(Command::Order(order)) => return Err(order),
-            Some(Command::Disconnect(told)) => (Kind::Disconnect, vec![told]),
-            Some(Command::Reconnect(told)) => (Kind::Reconnect, vec![told]),
-            Some(Command::Shutdown(told)) => (Kind::Shutdown, vec![told]),
-            None => (Kind::Shutdown, Vec::new()),
-        };
-        Ok(Self { kind, told })
+        match command {
+            Some(Command::Order(order)) => Err(order),
+            Some(Command::Wish(wish)) => Ok(wish),
+            None => Ok(Self { kind: Kind::Shutdown, told: Vec::new() }),
+        }
     }
 
     /// A further wish, before this one was fulfilled.

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Failure, Loss, Next, Options, Retry, State,
+    Failure, Loss, Next, Options, Retry, State, Status,
     board::Board,
     exchange::{Exchange, Over},
     order::{Command, Kind, Wish},
@@ -43,6 +43,8 @@ pub(super) struct Supervisor {
     queue: Queue,
     retry: Retry,
     unasked: broadcast::Sender<Message>,
+    /// Held for its end, which tells the watchers.
+    _changes: broadcast::Sender<Status>,
     /// Whoever waits for the link's end, told when all of it is done.
     dismissed: Vec<oneshot::Sender<()>>,
 }
@@ -52,11 +54,21 @@ impl Supervisor {
         options: Options,
         commands: mpsc::Receiver<Command>,
         board: Board,
+        changes: broadcast::Sender<Status>,
         unasked: broadcast::Sender<Message>,
     ) -> Self {
         let queue = Queue::new(options.queue_max, options.queue_bytes_max, board.clone());
         let retry = Retry::new(options.patience, Rng::new());
-        Self { options, commands, board, queue, retry, unasked, dismissed: Vec::new() }
+        Self {
+            options,
+            commands,
+            board,
+            queue,
+            retry,
+            unasked,
+            _changes: changes,
+            dismissed: Vec::new(),
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -181,17 +193,11 @@ impl Supervisor {
     /// Waits to be told otherwise.
     async fn down(&mut self, loss: Option<Loss>) -> Phase {
         loop {
-            match self.commands.recv().await {
-                Some(Command::Order(order)) => {
-                    self.board.failed(order.wanted, Failure::Down(loss.clone()));
-                }
-                // It is; the answer is the sender's end.
-                Some(Command::Disconnect(_)) => {}
-                other => {
-                    if let Some(wish) = self.take(other) {
-                        return self.fulfil(wish);
-                    }
-                }
+            match Wish::of(self.commands.recv().await) {
+                Err(order) => self.board.failed(order.wanted, Failure::Down(loss.clone())),
+                // It is; the answer is the channel's end.
+                Ok(Wish { kind: Kind::Disconnect, .. }) => {}
+                Ok(wish) => return self.fulfil(wish),
             }
         }
     }
