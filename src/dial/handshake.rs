@@ -159,3 +159,94 @@ fn judge(answer: &Answer, key: &str, offered: &[String]) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The outcome of an upgrade that is answered by `answer`, where ACCEPT stands for the right
+    /// key.
+    async fn answered(answer: &str, offered: &[&str]) -> Result<(Answer, Vec<u8>), String> {
+        let (mut near, mut far) = tokio::io::duplex(64 * 1024);
+        let answer = answer.to_owned();
+        let server = tokio::spawn(async move {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                far.read_buf(&mut request).await.unwrap();
+            }
+            let request = String::from_utf8(request).unwrap();
+            let key = request.split("Sec-WebSocket-Key: ").nth(1).unwrap();
+            let key = derive_accept_key(key.lines().next().unwrap().as_bytes());
+            far.write_all(answer.replace("ACCEPT", &key).as_bytes()).await.unwrap();
+            request
+        });
+        let subprotocols: Vec<_> = offered.iter().map(|it| (*it).to_owned()).collect();
+        let request = Request {
+            path_and_query: "/ws?x=1",
+            host: "a.example",
+            subprotocols: &subprotocols,
+            fields: &[("X-Y".to_owned(), "z".to_owned())],
+        };
+        let outcome = upgrade(&mut near, request).await;
+        let request = server.await.unwrap();
+        assert!(request.starts_with("GET /ws?x=1 HTTP/1.1\r\nHost: a.example\r\n"), "{request}");
+        assert!(request.contains("\r\nX-Y: z\r\n"), "{request}");
+        outcome.map_err(|failure| match failure {
+            Failure::Io(error) => error.to_string(),
+            Failure::Status(answer) => format!("{} {}", answer.status, answer.body),
+            Failure::NotWebSocket(why, _) => why,
+        })
+    }
+
+    fn good(more: &str) -> String {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\
+             Connection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n{more}\r\n"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_good_answer_opens_and_the_first_frames_behind_it_are_kept() {
+        let (answer, early) = answered(&(good("") + "\u{1}early"), &[]).await.unwrap();
+        assert_eq!((answer.status, early.as_slice()), (101, &b"\x01early"[..]));
+        assert!(answered(&good(""), &["chat.v1"]).await.is_ok(), "none need be chosen");
+        let chosen = good("Sec-WebSocket-Protocol: chat.v1\r\n");
+        assert!(answered(&chosen, &["chat.v2", "chat.v1"]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_the_rules_is_refused_by_its_fault() {
+        let chosen = good("Sec-WebSocket-Protocol: chat.v1\r\n");
+        let deflate = good("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        let long = format!("HTTP/1.1 101 x\r\nx: {}", "y".repeat(HEAD_BYTES_MAX));
+        for (answer, words) in [
+            (good("").replace("WebSocket\r\n", "h2c\r\n"), "Upgrade: h2c"),
+            (good("").replace("upgrade: WebSocket\r\n", ""), "Upgrade: nothing"),
+            (good("").replace(", Upgrade", ""), "lacks Connection: Upgrade"),
+            (good("").replace("ACCEPT", "dGhlIHNhbXBsZSBub25jZQ=="), "does not answer our key"),
+            (chosen, "not offered: \"chat.v1\""),
+            (deflate, "extension that was not offered"),
+            ("SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned(), "is not HTTP"),
+            (long, "more than 32768 bytes"),
+        ] {
+            let refused = answered(&answer, &[]).await.unwrap_err();
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_status_is_told_with_its_body() {
+        let answer = "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot today";
+        assert_eq!(answered(answer, &[]).await.unwrap_err(), "403 not today");
+        let cut = "HTTP/1.1 503 Busy\r\nContent-Length: 900\r\n\r\nthe server hangs up he";
+        assert_eq!(answered(cut, &[]).await.unwrap_err(), "503 the server hangs up he");
+        let long = format!("HTTP/1.1 500 Oops\r\nContent-Length: 9999\r\n\r\n{}", "x".repeat(9999));
+        assert_eq!(answered(&long, &[]).await.unwrap_err().len(), 4 + BODY_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_end_in_the_middle_of_the_head_is_an_end() {
+        let refused = answered("HTTP/1.1 101 Switching", &[]).await.unwrap_err();
+        assert_eq!(refused, "unexpected end of file");
+    }
+}

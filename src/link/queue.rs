@@ -110,3 +110,108 @@ impl Queue {
         self.board.queued(self.orders.len());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::message::Message;
+
+    type Told = oneshot::Receiver<Result<Message, Failure>>;
+
+    fn queue(max: usize, bytes_max: usize) -> Queue {
+        Queue::new(max, bytes_max, Board::new(None).0)
+    }
+
+    fn order(text: &str, limit: Duration) -> (Order, Told) {
+        let (reply, told) = oneshot::channel();
+        let (message, began) = (Message::from(text), Instant::now());
+        (Order { message, began, limit, wanted: Wanted::Reply(reply) }, told)
+    }
+
+    fn push(queue: &mut Queue, text: &str) -> Told {
+        let (order, told) = order(text, Duration::from_secs(60));
+        queue.push(order);
+        told
+    }
+
+    fn popped(queue: &mut Queue) -> Option<Message> {
+        queue.pop(true).map(|order| order.message)
+    }
+
+    #[test]
+    fn orders_leave_in_the_order_in_which_they_came() {
+        let mut queue = queue(8, 100);
+        let _told: Vec<_> = ["a", "b", "c"].map(|text| push(&mut queue, text)).into();
+        for text in ["a", "b", "c"] {
+            assert_eq!(popped(&mut queue), Some(text.into()));
+        }
+        assert_eq!(popped(&mut queue), None);
+    }
+
+    #[test]
+    fn over_either_limit_the_newcomer_is_told_and_nobody_else_notices() {
+        for (max, bytes_max) in [(2, 100), (8, 9)] {
+            let mut queue = queue(max, bytes_max);
+            let mut first = push(&mut queue, "1234");
+            let mut second = push(&mut queue, "1234");
+            let mut third = push(&mut queue, "1234");
+            assert_eq!(third.try_recv(), Ok(Err(Failure::QueueFull(max))));
+            assert!(first.try_recv().is_err() && second.try_recv().is_err(), "still waiting");
+            assert_eq!(popped(&mut queue), Some("1234".into()));
+            let mut fourth = push(&mut queue, "1234");
+            assert!(fourth.try_recv().is_err(), "there is room again");
+        }
+    }
+
+    #[test]
+    fn a_message_larger_than_all_the_room_passes_alone() {
+        let mut queue = queue(8, 4);
+        let _told = push(&mut queue, "123456");
+        assert_eq!(popped(&mut queue), Some("123456".into()));
+    }
+
+    #[test]
+    fn whoever_no_longer_waits_holds_no_place_and_is_not_sent() {
+        let mut queue = queue(2, 100);
+        drop((push(&mut queue, "a"), push(&mut queue, "b")));
+        let mut told = push(&mut queue, "c");
+        assert!(told.try_recv().is_err(), "there was room");
+        assert_eq!(popped(&mut queue), Some("c".into()));
+    }
+
+    #[test]
+    fn without_room_for_replies_only_what_wants_none_leaves() {
+        let mut queue = queue(8, 100);
+        let (sent, _told) = oneshot::channel();
+        let (first, _first) = order("a", Duration::from_secs(60));
+        queue.push(Order { wanted: Wanted::Sent(sent), ..first });
+        let _second = push(&mut queue, "b");
+        assert_eq!(queue.pop(false).map(|order| order.message), Some("a".into()));
+        assert!(queue.pop(false).is_none());
+        assert_eq!(popped(&mut queue), Some("b".into()));
+    }
+
+    #[test]
+    fn who_is_late_is_told_why_and_the_others_wait_on() {
+        let mut queue = queue(8, 100);
+        let (soon, mut told) = order("soon", Duration::from_millis(5));
+        let mut later = push(&mut queue, "later");
+        queue.push(soon);
+        let now = Instant::now();
+        queue.expire(now, None);
+        assert!(told.try_recv().is_err(), "its time is not over");
+        let loss = Loss::Ended(crate::dial::End::Fin);
+        assert!(
+            queue.deadline().is_some_and(|deadline| deadline <= now + Duration::from_millis(5))
+        );
+        queue.expire(now + Duration::from_millis(10), Some(&loss));
+        let failure = Failure::NotSentInTime(Duration::from_millis(5), Some(loss));
+        assert_eq!(told.try_recv(), Ok(Err(failure)));
+        assert!(later.try_recv().is_err());
+        assert_eq!(popped(&mut queue), Some("later".into()));
+    }
+}
