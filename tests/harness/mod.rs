@@ -12,6 +12,8 @@ pub mod metrics;
 pub mod namespace;
 pub mod port;
 pub mod process;
+#[allow(dead_code, reason = "only the promises of the link disturb a wire")]
+pub mod relay;
 pub mod shipped;
 pub mod tool;
 pub mod wait;
