@@ -6,14 +6,17 @@ pub mod stage;
 pub mod peer;
 pub mod wscat;
 
+#[allow(dead_code, reason = "only the promises of a link meet servers that are not ours")]
+pub mod foreign;
+#[allow(dead_code, reason = "only the promises of a link disturb the wire")]
+pub mod relay;
+
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod namespace;
 pub mod port;
 pub mod process;
-#[allow(dead_code, reason = "only the promises of the link disturb a wire")]
-pub mod relay;
 pub mod shipped;
 pub mod tool;
 pub mod wait;

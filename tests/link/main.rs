@@ -16,6 +16,7 @@
 )]
 
 // What the proof stands on.
+mod foreign_servers;
 mod relay_itself;
 
 #[path = "../harness/mod.rs"]
