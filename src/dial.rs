@@ -45,6 +45,11 @@ use self::{
 /// above any pong timeout in use, and far below the kernel's own quarter of an hour.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
+/// As much as the kernel may hold unsent before it takes more (`TCP_NOTSENT_LOWAT`, tcp(7)). It
+/// would take megabytes, and on a slow line give no sign of progress until a third of them is
+/// gone: a write timeout would take that for a standstill.
+const UNSENT_BYTES: u32 = 64 * 1024;
+
 /// Fields that the handshake writes itself, or that would make it another request.
 const OWN_FIELDS: [&str; 8] = [
     "connection",
@@ -223,9 +228,7 @@ impl Dial {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     let _ = stream.set_nodelay(true);
-                    let socket = SockRef::from(&stream);
-                    #[cfg(target_os = "linux")]
-                    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+                    tune(&stream);
                     return Ok((Wire::new(stream), *address));
                 }
                 Ok(Err(error)) => refusal = Refusal::Connect(*address, fault_of(&error)),
@@ -290,6 +293,17 @@ fn fault_of(error: &io::Error) -> ConnectFault {
         kind => ConnectFault::Other(kind),
     }
 }
+
+/// What cannot be set costs memory or time, and no connection.
+#[cfg(target_os = "linux")]
+fn tune(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tune(_: &TcpStream) {}
 
 struct Stopwatch(Instant);
 

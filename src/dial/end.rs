@@ -92,7 +92,10 @@ impl End {
             Error::Io(error) => Self::from_io(&error, notes),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
             | Error::ConnectionClosed
-            | Error::AlreadyClosed => Self::Fin,
+            | Error::AlreadyClosed => match notes.reset && !notes.fin {
+                true => Self::Reset,
+                false => Self::Fin,
+            },
             Error::Protocol(fault) => Self::ProtocolError(fault.to_string()),
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 Self::TooBig(size, max_size)

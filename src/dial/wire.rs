@@ -84,7 +84,8 @@ impl AsyncRead for Wire {
         let result = Pin::new(&mut self.stream).poll_read(cx, read);
         if let Poll::Ready(Ok(())) = result {
             match read.filled().len() - before {
-                0 if room > 0 => self.notes.fin = true,
+                // After an RST that a write has met, Linux reads as if a FIN had come.
+                0 if room > 0 => self.notes.fin = !self.notes.reset,
                 _ => self.notes.heard_at = Some(Instant::now()),
             }
         }

@@ -19,5 +19,15 @@
 mod foreign_servers;
 mod relay_itself;
 
+// One connection: how it ends, and why there is none.
+mod endings;
+mod tls;
+
+// A link: it comes back, and every request has a fate.
+mod fates;
+mod settings;
+mod storms;
+mod supervision;
+
 #[path = "../harness/mod.rs"]
 mod harness;
