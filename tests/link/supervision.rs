@@ -113,6 +113,31 @@ async fn after_a_short_life_a_wait_is_drawn_and_each_is_drawn_from_more() {
 }
 
 #[tokio::test]
+async fn a_wrong_answer_is_told_and_the_server_is_asked_again() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    for (answer, label) in [
+        ("HTTP/1.1 404 Not Found\r\n\r\n", "status"),
+        ("HTTP/1.1 101 Hm\r\n\r\n", "not_websocket"),
+        ("220 mail.example ESMTP\r\n\r\n", "not_websocket"),
+        ("", "hung_up"),
+    ] {
+        relay.answer_wrong(answer);
+        let link = Link::open(options(relay.address(), "/ws/echo"));
+        assert_eq!(waits(&mut link.watch()).await.0.label(), label);
+        relay.pass();
+        echoes(&link, "better").await;
+    }
+    relay.black_hole();
+    let mut options = options(relay.address(), "/ws/echo");
+    options.dial = options.dial.timeout(Duration::from_millis(200));
+    let link = Link::open(options);
+    assert_eq!(waits(&mut link.watch()).await.0.label(), "timeout");
+    relay.pass();
+    echoes(&link, "better").await;
+}
+
+#[tokio::test]
 async fn a_server_that_vanished_is_noticed_by_the_heartbeat() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;
