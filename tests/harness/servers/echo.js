@@ -48,9 +48,13 @@ function echo(socket) {
 }
 
 function refuse(stream, status) {
-  const later = status === 503 ? "Retry-After: 7\r\n" : "";
-  const head = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${later}Connection: close\r\nContent-Length: 7\r\n\r\n`;
-  stream.end(`${head}refused`);
+  const head = [
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`,
+    ...(status === 503 ? ["Retry-After: 7"] : []),
+    "Connection: close",
+    "Content-Length: 7",
+  ];
+  stream.end(`${head.join("\r\n")}\r\n\r\nrefused`);
 }
 
 server.on("upgrade", (request, stream, head) => {

@@ -97,7 +97,8 @@ def subprotocol(_, offered):
 async def main():
     # Like its siblings: no pings of its own and no compression.
     options = {"ping_interval": None, "compression": None, "max_size": MESSAGE_BYTES_MAX}
-    async with serve(behave, "127.0.0.1", 0, process_request=refuse, select_subprotocol=subprotocol, **options) as server:
+    steps = {"process_request": refuse, "select_subprotocol": subprotocol}
+    async with serve(behave, "127.0.0.1", 0, **steps, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
         # At once: leaving the block would wait for every connection's close.
