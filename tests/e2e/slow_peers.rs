@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::namespace::Namespace;
+use crate::harness::peer::codec;
 use crate::harness::stage::Builder;
 use crate::harness::{Event, Peer, Stage, Vice, until, wait::PATIENCE};
 
@@ -90,6 +91,27 @@ async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
     let end = slow.ended().await;
     assert_eq!(end.code, 1013, "{end:?}");
     stage.ended_as(&slow, "slow", "1013").await;
+}
+
+#[tokio::test]
+async fn an_unfinished_message_does_not_grow_old_while_we_do_not_read() {
+    let stage = patient()
+        .set("limits.message_timeout", "500ms")
+        .set("limits.write_timeout", "20s")
+        .set("limits.outbox_bytes_max", 8 << 20)
+        .start()
+        .await;
+    let mut speaker = stage.connect("/ws/rooms/lobby").await;
+    let slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(2_000_000)).open().await;
+    slow.frame(false, codec::TEXT, b"begun in time ").await;
+    // Over half of what an outbox holds: its peer is not read until there is less.
+    fill(&mut speaker, 110).await;
+    let began = Instant::now();
+    slow.frame(true, codec::CONTINUATION, b"and finished").await;
+    let finished = Event::Text("begun in time and finished".to_owned());
+    assert_eq!(speaker.message().await, finished);
+    assert!(began.elapsed() > Duration::from_millis(600), "it was read: {:?}", began.elapsed());
+    stage.holds(2).await;
 }
 
 #[tokio::test]
