@@ -25,6 +25,13 @@ use crate::message::Message;
 
 /// Bytes queued for the wire from which on [`Line::is_writable`] is false.
 const UNSENT_BYTES_MAX: usize = 256 * 1024;
+/// What a frame costs beside its payload, at most (RFC 6455 section 5.2): empty ones count too.
+const HEADER_BYTES: usize = 14;
+/// Pongs that wait for the wire, in bytes, from which on nothing is read: a server that pings and
+/// does not listen is not hoarded for.
+const PONG_BYTES_MAX: usize = 64 * 1024;
+/// The longest text of a close frame: a control frame has 125 bytes (RFC 6455 section 5.5).
+const CLOSE_TEXT_BYTES_MAX: usize = 123;
 /// As much as is read, or collected for a write, at once.
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -53,6 +60,8 @@ pub struct Line {
     /// Since when something waits for the kernel to take it.
     unsent_since: Option<Instant>,
     unsent_bytes: usize,
+    /// The part of them that answers pings.
+    pong_bytes: usize,
     /// Writing failed; what was received before is still read.
     write_fault: Option<End>,
     /// Who closed first, and how.
@@ -68,7 +77,14 @@ impl Line {
             .max_frame_size(Some(message_bytes_max));
         let role = Role::Client;
         let stream = WebSocketStream::from_partially_read(stream, early, role, Some(config)).await;
-        Self { stream, unsent_since: None, unsent_bytes: 0, write_fault: None, closed: None }
+        Self {
+            stream,
+            unsent_since: None,
+            unsent_bytes: 0,
+            pong_bytes: 0,
+            write_fault: None,
+            closed: None,
+        }
     }
 
     /// Queues a message.
@@ -93,11 +109,13 @@ impl Line {
     }
 
     /// Begins the closing handshake: nothing can be queued any more, what was sent by then still
-    /// goes out, and messages may come until the server's answer. 1005 sends an empty close frame.
+    /// goes out, and messages may come until the server's answer. 1005 sends an empty close frame;
+    /// of the text, as much is sent as finds room: 123 bytes.
     pub fn close(&mut self, code: u16, text: &str) {
         if self.closed.is_none() {
             self.closed = Some(End::ClosedByUs(code));
         }
+        let text = &text[..text.floor_char_boundary(CLOSE_TEXT_BYTES_MAX)];
         let frame = CloseFrame { code: code.into(), reason: text.into() };
         self.queue(tungstenite::Message::Close((code != 1005).then_some(frame)));
     }
@@ -153,7 +171,7 @@ impl Line {
         if self.write_fault.is_some() {
             return;
         }
-        self.unsent_bytes += frame.len();
+        self.unsent_bytes += frame.len() + HEADER_BYTES;
         self.unsent_since.get_or_insert_with(Instant::now);
         match Pin::new(&mut self.stream).start_send(frame) {
             // After a close nothing is sent, and the caller has seen the close or made it.
@@ -165,6 +183,10 @@ impl Line {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, End>> {
         if self.poll_flushed(cx) {
             return Poll::Ready(Ok(Event::Flushed));
+        }
+        if self.pong_bytes > PONG_BYTES_MAX && self.write_fault.is_none() {
+            // Woken when the wire takes them.
+            return Poll::Pending;
         }
         match Pin::new(&mut self.stream).poll_next(cx) {
             Poll::Ready(Some(Ok(message))) => Poll::Ready(Ok(self.seen(message))),
@@ -186,7 +208,7 @@ impl Line {
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(())) => {
-                (self.unsent_since, self.unsent_bytes) = (None, 0);
+                (self.unsent_since, self.unsent_bytes, self.pong_bytes) = (None, 0, 0);
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -206,6 +228,9 @@ impl Line {
             tungstenite::Message::Ping(payload) => {
                 // Its answer was queued below us and goes out with the next flush.
                 self.unsent_since.get_or_insert_with(Instant::now);
+                let answer = payload.len() + HEADER_BYTES;
+                self.unsent_bytes += answer;
+                self.pong_bytes += answer;
                 Event::Ping(payload)
             }
             tungstenite::Message::Pong(payload) => Event::Pong(payload),

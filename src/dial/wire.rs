@@ -85,7 +85,7 @@ impl AsyncRead for Wire {
         if let Poll::Ready(Ok(())) = result {
             match read.filled().len() - before {
                 // After an RST that a write has met, Linux reads as if a FIN had come.
-                0 if room > 0 => self.notes.fin = !self.notes.reset,
+                0 if room > 0 => self.notes.fin |= !self.notes.reset,
                 _ => self.notes.heard_at = Some(Instant::now()),
             }
         }
