@@ -62,6 +62,9 @@ const OWN_FIELDS: [&str; 8] = [
     "transfer-encoding",
 ];
 
+/// Fields that say who we are, which is one server's business.
+const PRIVATE_FIELDS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+
 /// What to open, and how. Cheap to clone; can be opened again and again.
 #[derive(Clone)]
 pub struct Dial {
@@ -172,14 +175,14 @@ impl Dial {
         &self.url
     }
 
-    /// The same dial to another server; credentials do not go along.
+    /// The same dial to another server. What is meant for one server does not go along: neither
+    /// credentials, in the URL or a header field, nor `Host`.
     pub fn to(&self, url: ServerUrl) -> Self {
-        let mut fields = self.fields.clone();
-        if let Some(own) = self.url.authorization() {
-            fields.retain(|(_, value)| value != own);
-        }
-        fields.extend(url.authorization().map(|it| ("Authorization".to_owned(), it.to_owned())));
-        Self { url, fields, ..self.clone() }
+        let mut dial = Self { url, host: None, ..self.clone() };
+        dial.fields.retain(|(name, _)| !PRIVATE_FIELDS.contains(&&*name.to_ascii_lowercase()));
+        let own = dial.url.authorization().map(str::to_owned);
+        dial.fields.extend(own.map(|value| ("Authorization".to_owned(), value)));
+        dial
     }
 
     /// Opens a WebSocket. Needs a tokio runtime.

@@ -13,7 +13,7 @@ use super::Invalid;
 /// text without a scheme as `ws://` + text.
 ///
 /// Credentials (`wss://name:password@…`) become an `Authorization` field and are never shown.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     url: Url,
     authorization: Option<String>,
@@ -61,11 +61,14 @@ impl ServerUrl {
     }
 
     /// Whether `other` lies within this URL: the same scheme, host and port, and a path that is
-    /// this one's or below it. This one's query, if it has one, must be the other's too.
+    /// this one's or below it. This one's query, if it has one, must be the other's too. A path
+    /// with an encoded `/` or `\` lies nowhere but within the whole host: servers differ on
+    /// whether `/ws/..%2fadmin` is `/admin`.
     pub fn contains(&self, other: &Self) -> bool {
         let (own, path) = (self.url.path(), other.url.path());
         let below = path.strip_prefix(own.trim_end_matches('/'));
-        let inside = own == path || below.is_some_and(|rest| rest.starts_with('/'));
+        let plain = own == "/" || !["%2f", "%5c"].iter().any(|it| hides(path, it));
+        let inside = own == path || plain && below.is_some_and(|rest| rest.starts_with('/'));
         let query = self.url.query().is_none_or(|query| other.url.query() == Some(query));
         self.url.origin() == other.url.origin() && inside && query
     }
@@ -81,7 +84,9 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why: &str| Invalid::new(format!("{:?} is no server: {why}", shown(text)));
-        let full = if text.contains("://") { text.to_owned() } else { format!("ws://{text}") };
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        let has_scheme = scheme.is_some_and(|it| !it.contains(['/', '?', '#', ':', '@', '.']));
+        let full = if has_scheme { text.to_owned() } else { format!("ws://{text}") };
         let mut url = Url::parse(&full).map_err(|error| {
             wrong(&format!("{error}; a WebSocket URL looks like ws://host:port/path"))
         })?;
@@ -109,6 +114,17 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.url.as_str())
     }
+}
+
+/// Without the credentials, and without the query, which may hold a token.
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({:?})", self.without_query())
+    }
+}
+
+fn hides(path: &str, encoded: &str) -> bool {
+    path.to_ascii_lowercase().contains(encoded)
 }
 
 fn credentials(url: &Url) -> Option<String> {
@@ -146,6 +162,8 @@ mod tests {
             ("localhost:8080/ws/echo", "ws://localhost:8080/ws/echo"),
             ("WSS://A.Example:443/", "wss://a.example/"),
             ("ws://[::1]:9000/ws", "ws://[::1]:9000/ws"),
+            ("a.example/ws?next=http://b.example/", "ws://a.example/ws?next=http://b.example/"),
+            ("localhost?next=http://b", "ws://localhost/?next=http://b"),
         ] {
             assert_eq!(url(text).to_string(), means, "{text}");
         }
@@ -167,7 +185,10 @@ mod tests {
     fn credentials_become_a_field_and_are_never_shown() {
         let address = url("ws://anna:s%40cret@a.example/");
         assert_eq!(address.authorization(), Some("Basic YW5uYTpzQGNyZXQ="));
-        assert!(!format!("{address} {}", address.without_query()).contains("cret"));
+        let shown = format!("{address} {address:?} {}", address.without_query());
+        assert!(!shown.contains("cret") && !shown.contains("YW5uYTpz"), "{shown}");
+        let token = url("ws://a.example/ws?token=secret");
+        assert_eq!(format!("{token:?}"), "ServerUrl(\"ws://a.example/ws\")");
         let error = "ftp://anna:secret@a.example".parse::<ServerUrl>().unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
@@ -195,6 +216,11 @@ mod tests {
             ("ws://a.example/ws", "ws://a.example/ws/echo", true),
             ("ws://a.example/ws", "ws://a.example/wsx", false),
             ("ws://a.example/ws", "ws://a.example/ws/../admin", false),
+            ("ws://a.example/ws", "ws://a.example/ws/%2e%2e/admin", false),
+            ("ws://a.example/ws", "ws://a.example/ws/..%2Fadmin", false),
+            ("ws://a.example/ws", "ws://a.example/ws/..%5cadmin", false),
+            ("ws://a.example/a%2fb", "ws://a.example/a%2fb", true),
+            ("ws://a.example", "ws://a.example/a%2fb", true),
             ("ws://a.example/ws", "wss://a.example/ws", false),
             ("ws://a.example/ws", "ws://a.example:81/ws", false),
             ("ws://a.example", "ws://a.example.evil.example/", false),
