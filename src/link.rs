@@ -22,15 +22,17 @@ mod queue;
 mod retry;
 mod status;
 mod supervisor;
+mod unasked;
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
 use self::{
     board::Board,
     order::{Desk, Kind, Order, Wanted},
     supervisor::Supervisor,
+    unasked::Unasked,
 };
 pub use self::{
     board::Watch,
@@ -38,6 +40,7 @@ pub use self::{
     options::Options,
     retry::{Next, Patience, Retry},
     status::{Loss, State, Status},
+    unasked::Messages,
 };
 use crate::{
     dial::{Dial, Invalid},
@@ -62,8 +65,7 @@ use crate::{
 pub struct Link {
     desk: Desk,
     board: Board,
-    /// Weak: its end tells the subscribers that the link is over.
-    unasked: broadcast::WeakSender<Message>,
+    unasked: Unasked,
     request_timeout: Duration,
     message_bytes_max: usize,
 }
@@ -108,13 +110,14 @@ impl Link {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn open(options: Options) -> Self {
+        let options = options.within_reason();
         let (desk, commands) = Desk::open();
         let (board, changes) = Board::new(options.metrics.clone());
-        let (unasked, _) = broadcast::channel(options.unasked_max.max(1));
+        let unasked = Unasked::new(options.unasked_max, options.unasked_bytes_max);
         let link = Self {
             desk,
             board: board.clone(),
-            unasked: unasked.downgrade(),
+            unasked: unasked.clone(),
             request_timeout: options.request_timeout,
             message_bytes_max: options.message_bytes_max,
         };
@@ -139,7 +142,7 @@ impl Link {
     /// ```
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Failure> {
         let (sent, told) = oneshot::channel();
-        self.order(message.into(), self.request_timeout, Wanted::Sent(sent)).await?;
+        self.order(message.into(), self.request_timeout, Wanted::Sent(sent)).await;
         told.await.unwrap_or(Err(Failure::Shutdown(true)))
     }
 
@@ -184,12 +187,13 @@ impl Link {
         timeout: Duration,
     ) -> Result<Message, Failure> {
         let (reply, told) = oneshot::channel();
-        self.order(message.into(), timeout, Wanted::Reply(reply)).await?;
+        self.order(message.into(), timeout, Wanted::Reply(reply)).await;
         told.await.unwrap_or(Err(Failure::Shutdown(true)))
     }
 
     /// The messages that no request waits for, from now on to the link's end. A subscriber that is
-    /// more than [`Options::unasked_max`] messages behind is told how many it missed.
+    /// more than [`Options::unasked_max`] messages behind, or more than
+    /// [`Options::unasked_bytes_max`], is told how many it missed.
     ///
     /// ```
     /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
@@ -200,11 +204,8 @@ impl Link {
     /// assert!(messages.recv().await.is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub fn messages(&self) -> broadcast::Receiver<Message> {
-        match self.unasked.upgrade() {
-            Some(unasked) => unasked.subscribe(),
-            None => broadcast::channel(1).1,
-        }
+    pub fn messages(&self) -> Messages {
+        self.unasked.subscribe()
     }
 
     /// The state now.
@@ -307,17 +308,15 @@ impl Link {
         self.desk.wish(Kind::Shutdown).await;
     }
 
-    async fn order(
-        &self,
-        message: Message,
-        limit: Duration,
-        wanted: Wanted,
-    ) -> Result<(), Failure> {
+    /// Hands an order in, or tells its caller what is wrong with it.
+    async fn order(&self, message: Message, limit: Duration, wanted: Wanted) {
         let (size, max) = (message.len(), self.message_bytes_max);
         if size > max {
-            return Err(Failure::TooBig(size, max));
+            return self.board.failed(wanted, Failure::TooBig(size, max));
         }
-        let began = Instant::now();
-        self.desk.order(Order { message, began, limit, wanted }).await
+        let (began, limit) = (Instant::now(), limit.min(Options::LONGEST));
+        if let Some(order) = self.desk.order(Order { message, began, limit, wanted }).await {
+            self.board.failed(order.wanted, Failure::Shutdown(false));
+        }
     }
 }

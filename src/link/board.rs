@@ -168,7 +168,7 @@ impl Board {
     }
 
     fn change(&self, change: impl FnOnce(&mut Status)) {
-        let status = {
+        {
             let mut status = self.lock();
             let before = status.state;
             change(&mut status);
@@ -177,8 +177,8 @@ impl Board {
                 metrics.links.with_label_values(&[before.name()]).dec();
                 metrics.links.with_label_values(&[status.state.name()]).inc();
             });
-            status.clone()
-        };
+        }
+        let status = self.status();
         if let Some(changes) = self.0.changes.upgrade() {
             // Nobody watching is no fault.
             let _ = changes.send(status);

@@ -8,16 +8,14 @@ use std::{
 };
 
 use fastrand::Rng;
-use tokio::{
-    sync::{broadcast, mpsc, oneshot},
-    time::sleep_until,
-};
+use tokio::{sync::mpsc, time::sleep_until};
 
 use super::{
     Failure, Loss, Options, State,
     board::Board,
     order::{Command, Kind, Order, Wanted, Wish},
     queue::Queue,
+    unasked::Unasked,
 };
 use crate::{
     dial::{End, Event, Line},
@@ -33,11 +31,12 @@ pub(super) enum Over {
     OutOfStep(Duration),
 }
 
-/// A request that was sent.
+/// A message that was sent.
 struct Sent {
     began: Instant,
     limit: Duration,
-    reply: oneshot::Sender<Result<Message, Failure>>,
+    /// Nothing when its caller was told already; a request keeps its place in the order.
+    wanted: Option<Wanted>,
 }
 
 /// One connection.
@@ -45,15 +44,15 @@ pub(super) struct Exchange<'a> {
     options: &'a Options,
     line: Line,
     board: &'a Board,
-    unasked: &'a broadcast::Sender<Message>,
+    unasked: &'a Unasked,
     heartbeat: Heartbeat,
     /// A ping is on its way to the kernel.
     pinging: bool,
     in_flight: VecDeque<Sent>,
-    /// No request's deadline is before this. It may be too early, never too late.
+    /// No deadline of what was sent is before this. It may be too early, never too late.
     earliest: Option<Instant>,
     /// Told when the kernel has taken their messages.
-    sending: Vec<oneshot::Sender<Result<(), Failure>>>,
+    sending: Vec<Sent>,
     /// Until when the closing handshake must be over, once it has begun.
     closing: Option<Instant>,
     wish: Option<Wish>,
@@ -66,7 +65,7 @@ impl<'a> Exchange<'a> {
         options: &'a Options,
         line: Line,
         board: &'a Board,
-        unasked: &'a broadcast::Sender<Message>,
+        unasked: &'a Unasked,
     ) -> Self {
         let (interval, timeout) = (options.ping_interval, options.pong_timeout);
         Self {
@@ -136,13 +135,14 @@ impl<'a> Exchange<'a> {
         let Order { message, began, limit, wanted } = order;
         self.board.message("out", &message);
         self.line.send(message);
-        match wanted {
-            Wanted::Sent(sent) => self.sending.push(sent),
-            Wanted::Reply(reply) => {
-                self.earliest = Some(self.earliest.map_or(deadline, |it| it.min(deadline)));
-                self.in_flight.push_back(Sent { began, limit, reply });
-                self.board.in_flight(self.in_flight.len());
-            }
+        self.earliest = Some(self.earliest.map_or(deadline, |it| it.min(deadline)));
+        let is_request = matches!(wanted, Wanted::Reply(_));
+        let sent = Sent { began, limit, wanted: Some(wanted) };
+        if is_request {
+            self.in_flight.push_back(sent);
+            self.board.in_flight(self.in_flight.len());
+        } else {
+            self.sending.push(sent);
         }
     }
 
@@ -156,13 +156,16 @@ impl<'a> Exchange<'a> {
             }
             Event::Ping(_) => self.heartbeat.alive(),
             Event::Pong(payload) => self.board.ponged(self.heartbeat.pong(&payload, now)),
+            Event::Close if self.closing.is_some() => {}
             Event::Close => {
                 self.board.set(State::Closing);
-                self.closing.get_or_insert(now + self.options.close_timeout);
+                self.closing = Some(now + self.options.close_timeout);
             }
             Event::Flushed => {
                 for sent in self.sending.drain(..) {
-                    let _ = sent.send(Ok(()));
+                    if let Some(Wanted::Sent(sent)) = sent.wanted {
+                        let _ = sent.send(Ok(()));
+                    }
                 }
                 if std::mem::take(&mut self.pinging) {
                     self.heartbeat.ping_taken(now);
@@ -176,14 +179,15 @@ impl<'a> Exchange<'a> {
         match self.in_flight.pop_front() {
             Some(sent) => {
                 self.board.in_flight(self.in_flight.len());
-                self.board.replied(sent.began);
                 // Whoever has stopped waiting has had its place in the order all the same.
-                let _ = sent.reply.send(Ok(message));
+                if let Some(Wanted::Reply(reply)) = sent.wanted {
+                    self.board.replied(sent.began);
+                    let _ = reply.send(Ok(message));
+                }
             }
             None => {
                 self.board.unasked();
-                // Without a subscriber nobody wants it.
-                let _ = self.unasked.send(message);
+                self.unasked.push(message);
             }
         }
     }
@@ -191,23 +195,28 @@ impl<'a> Exchange<'a> {
     fn take(&mut self, command: Option<Command>, queue: &mut Queue) {
         self.orphaned |= command.is_none();
         let wish = match Wish::of(command) {
-            Err(order) if self.wish.is_some() => {
-                self.board.failed(order.wanted, Failure::Down(None));
-                return;
-            }
             Err(order) => {
-                queue.push(order);
-                return;
+                return match self.wish.as_ref().and_then(Wish::refusal) {
+                    Some(failure) => self.board.failed(order.wanted, failure),
+                    None => queue.push(order),
+                };
             }
             Ok(wish) => wish,
         };
         match &mut self.wish {
             Some(earlier) => earlier.also(wish),
+            // The server has closed: nothing more comes, and its TCP need not be waited for.
+            None if wish.kind == Kind::Reconnect && self.closing.is_some() => {
+                self.closing = Some(Instant::now());
+                self.wish = Some(wish);
+            }
             // It is open; the answer is the sender's end.
             None if wish.kind == Kind::Reconnect => {}
             None => {
+                if let Some(failure) = wish.refusal() {
+                    queue.fail_all(&failure);
+                }
                 self.wish = Some(wish);
-                queue.fail_all(&Failure::Down(None));
                 self.line.close(1000, "");
                 self.board.set(State::Closing);
                 self.closing.get_or_insert(Instant::now() + self.options.close_timeout);
@@ -217,13 +226,11 @@ impl<'a> Exchange<'a> {
 
     fn deadline(&self, queue: &Queue) -> Instant {
         let own = match self.closing {
-            Some(closing) => Some(closing),
-            None => [self.heartbeat.deadline(), self.earliest, self.stuck_at()]
-                .into_iter()
-                .flatten()
-                .min(),
+            Some(closing) => [Some(closing), None],
+            None => [self.heartbeat.deadline(), self.stuck_at()],
         };
-        let soonest = [own, queue.deadline()].into_iter().flatten().min();
+        let all = own.into_iter().chain([self.earliest, queue.deadline()]);
+        let soonest = all.flatten().min();
         soonest.unwrap_or_else(|| Instant::now() + Duration::from_secs(24 * 60 * 60))
     }
 
@@ -235,18 +242,22 @@ impl<'a> Exchange<'a> {
     fn due(&mut self, queue: &mut Queue) -> Option<Over> {
         let now = Instant::now();
         queue.expire(now, None);
-        if let Some(closing) = self.closing {
-            let closed = || self.line.closed().cloned().unwrap_or(End::ClosedByUs(1000));
-            return (now >= closing).then(|| Over::Ended(closed()));
+        if self.closing.is_some_and(|closing| now >= closing) {
+            let closed = self.line.closed().cloned();
+            return Some(Over::Ended(closed.unwrap_or(End::ClosedByUs(1000))));
         }
-        if self.stuck_at().is_some_and(|at| now >= at) {
+        if self.closing.is_none() && self.stuck_at().is_some_and(|at| now >= at) {
             return Some(Over::Ended(End::WriteTimeout(self.options.write_timeout)));
         }
         if self.earliest.is_some_and(|earliest| now >= earliest) {
-            if let Some(late) = self.in_flight.iter().find(|sent| sent.deadline() <= now) {
+            let late = self.in_flight.iter().find(|sent| sent.deadline() <= now);
+            if let (None, Some(late)) = (self.closing, late) {
                 return Some(Over::OutOfStep(late.limit));
             }
-            self.earliest = self.in_flight.iter().map(Sent::deadline).min();
+            self.expire(now);
+        }
+        if self.closing.is_some() {
+            return None;
         }
         match self.heartbeat.beat(now) {
             Beat::Wait => None,
@@ -260,6 +271,21 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Tells those whose deadline has passed, while the connection may live on.
+    fn expire(&mut self, now: Instant) {
+        for sent in self.in_flight.iter_mut().chain(&mut self.sending) {
+            if sent.deadline() <= now
+                && let Some(wanted) = sent.wanted.take()
+            {
+                self.board.failed(wanted, Failure::NoReplyInTime(sent.limit));
+            }
+        }
+        self.sending.retain(|sent| sent.wanted.is_some());
+        let waiting = self.in_flight.iter().chain(&self.sending);
+        let waiting = waiting.filter(|sent| sent.wanted.is_some());
+        self.earliest = waiting.map(Sent::deadline).min();
+    }
+
     /// Tells everybody who waits for something of this connection, and lets go of it.
     fn wind_up(mut self, over: &Over) {
         let now = Instant::now();
@@ -267,17 +293,13 @@ impl<'a> Exchange<'a> {
             Over::Ended(end) => Loss::Ended(end.clone()),
             Over::OutOfStep(limit) => Loss::OutOfStep(*limit),
         };
-        for sent in self.in_flight.drain(..) {
-            let failure = match over {
-                Over::OutOfStep(_) if sent.deadline() <= now => Failure::NoReplyInTime(sent.limit),
-                _ => Failure::Lost(loss.clone()),
-            };
-            self.board.failed(Wanted::Reply(sent.reply), failure);
+        self.expire(now);
+        for sent in self.in_flight.drain(..).chain(self.sending.drain(..)) {
+            if let Some(wanted) = sent.wanted {
+                self.board.failed(wanted, Failure::Lost(loss.clone()));
+            }
         }
         self.board.in_flight(0);
-        for sent in self.sending.drain(..) {
-            self.board.failed(Wanted::Sent(sent), Failure::Lost(loss.clone()));
-        }
         match over {
             Over::OutOfStep(_) => {
                 // In the background: the next connection need not wait for this one's goodbye.

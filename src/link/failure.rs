@@ -10,7 +10,8 @@ use super::Loss;
 pub enum Failure {
     /// The deadline passed before the message could be sent; the link's last loss says why.
     NotSentInTime(Duration, Option<Loss>),
-    /// The deadline passed before a reply came. The message may have arrived.
+    /// The deadline passed before a reply came or, where none is waited for, before the kernel had
+    /// taken all of the message. It may have arrived.
     NoReplyInTime(Duration),
     /// The connection was lost before a reply came. The message may have arrived.
     Lost(Loss),

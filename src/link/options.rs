@@ -7,6 +7,10 @@ use super::retry::Patience;
 use crate::{dial::Dial, metrics::LinkMetrics};
 
 /// What a link needs to know. Every queue's limit is here.
+///
+/// No time is longer than a year, which the clock could not express; pings are never closer than
+/// 10 ms; and the limits of [`in_flight_max`](Self::in_flight_max) and
+/// [`unasked_max`](Self::unasked_max) are at least 1. Other values are read as these.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What to open, again and again.
@@ -34,11 +38,34 @@ pub struct Options {
     pub message_bytes_max: usize,
     /// The most messages kept for each subscriber that is behind. Default: 256.
     pub unasked_max: usize,
+    /// The most bytes of them; the latest is kept whatever its size. Default: 16 MiB.
+    pub unasked_bytes_max: usize,
     /// Where to count; links may share it.
     pub metrics: Option<Arc<LinkMetrics>>,
 }
 
 impl Options {
+    /// The longest time there is.
+    pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// Without values that the clock cannot express, or that would keep a processor busy.
+    pub(super) fn within_reason(mut self) -> Self {
+        for time in [
+            &mut self.request_timeout,
+            &mut self.pong_timeout,
+            &mut self.write_timeout,
+            &mut self.close_timeout,
+            &mut self.patience.backoff_first,
+            &mut self.patience.backoff_max,
+        ] {
+            *time = (*time).min(Self::LONGEST);
+        }
+        let shortest = Duration::from_millis(10);
+        self.ping_interval = self.ping_interval.map(|time| time.clamp(shortest, Self::LONGEST));
+        self.in_flight_max = self.in_flight_max.max(1);
+        self
+    }
+
     /// The defaults, for this dial.
     pub fn new(dial: Dial) -> Self {
         Self {
@@ -54,6 +81,7 @@ impl Options {
             in_flight_max: 64,
             message_bytes_max: 16 * 1024 * 1024,
             unasked_max: 256,
+            unasked_bytes_max: 16 * 1024 * 1024,
             metrics: None,
         }
     }

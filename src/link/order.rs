@@ -22,10 +22,12 @@ impl Desk {
         (Self(desk), commands)
     }
 
-    /// Hands an order in.
-    pub(super) async fn order(&self, order: Order) -> Result<(), Failure> {
-        let taken = self.0.send(Command::Order(order)).await;
-        taken.map_err(|_| Failure::Shutdown(false))
+    /// Hands an order in; it comes back when the link is over.
+    pub(super) async fn order(&self, order: Order) -> Option<Order> {
+        match self.0.send(Command::Order(order)).await {
+            Err(mpsc::error::SendError(Command::Order(order))) => Some(order),
+            _ => None,
+        }
     }
 
     /// Waits until a wish is fulfilled, or the link is over.
@@ -111,6 +113,15 @@ impl Wish {
             Some(Command::Order(order)) => Err(order),
             Some(Command::Wish(wish)) => Ok(wish),
             None => Ok(Self { kind: Kind::Shutdown, told: Vec::new() }),
+        }
+    }
+
+    /// What to tell who asks for something before this is fulfilled; nothing when it can wait.
+    pub(super) fn refusal(&self) -> Option<Failure> {
+        match self.kind {
+            Kind::Disconnect => Some(Failure::Down(None)),
+            Kind::Reconnect => None,
+            Kind::Shutdown => Some(Failure::Shutdown(false)),
         }
     }
 

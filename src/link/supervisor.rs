@@ -15,11 +15,9 @@ use super::{
     exchange::{Exchange, Over},
     order::{Command, Kind, Wish},
     queue::Queue,
+    unasked::Unasked,
 };
-use crate::{
-    dial::{Line, Opened, Refusal},
-    message::Message,
-};
+use crate::dial::{Line, Opened, Refusal};
 
 /// Nobody waits longer than this for a timer that has no deadline; it then looks around for
 /// nothing.
@@ -42,7 +40,7 @@ pub(super) struct Supervisor {
     board: Board,
     queue: Queue,
     retry: Retry,
-    unasked: broadcast::Sender<Message>,
+    unasked: Unasked,
     /// Held for its end, which tells the watchers.
     _changes: broadcast::Sender<Status>,
     /// Whoever waits for the link's end, told when all of it is done.
@@ -55,7 +53,7 @@ impl Supervisor {
         commands: mpsc::Receiver<Command>,
         board: Board,
         changes: broadcast::Sender<Status>,
-        unasked: broadcast::Sender<Message>,
+        unasked: Unasked,
     ) -> Self {
         let queue = Queue::new(options.queue_max, options.queue_bytes_max, board.clone());
         let retry = Retry::new(options.patience, Rng::new());
@@ -83,15 +81,16 @@ impl Supervisor {
             };
         }
         self.commands.close();
-        self.queue.fail_all(&Failure::Shutdown(false));
         while let Some(command) = self.commands.recv().await {
-            // Told by being dropped, except for orders, which must know that nothing was sent.
-            if let Command::Order(order) = command {
-                self.board.failed(order.wanted, Failure::Shutdown(false));
-            }
+            self.dismiss(command);
         }
-        self.board.over();
-        self.dismissed.clear();
+    }
+
+    /// Told by being dropped, except for orders, which must know that nothing was sent.
+    fn dismiss(&self, command: Command) {
+        if let Command::Order(order) = command {
+            self.board.failed(order.wanted, Failure::Shutdown(false));
+        }
     }
 
     /// Tries to open a connection, once.
@@ -242,6 +241,22 @@ impl Supervisor {
     /// The server, for the log.
     fn name(&self) -> String {
         self.options.dial.url().without_query()
+    }
+}
+
+/// The link is over: by a wish, or because the runtime is.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.commands.close();
+        self.queue.fail_all(&Failure::Shutdown(false));
+        while let Ok(command) = self.commands.try_recv() {
+            self.dismiss(command);
+        }
+        if self.board.status().state != State::Closed {
+            self.board.set(State::Closed);
+        }
+        self.board.over();
+        self.unasked.over();
     }
 }
 

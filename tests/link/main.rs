@@ -23,11 +23,14 @@ mod relay_itself;
 mod endings;
 mod tls;
 
-// A link: it comes back, and every request has a fate.
+// A link: it comes back, every request has a fate, every queue a bound.
+mod bounds;
 mod fates;
+mod raw;
 mod settings;
 mod storms;
 mod supervision;
+mod wishes;
 
 #[path = "../harness/mod.rs"]
 mod harness;
