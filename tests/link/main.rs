@@ -24,6 +24,7 @@ mod endings;
 mod tls;
 
 // A link: it comes back, every request has a fate, every queue a bound.
+mod books;
 mod bounds;
 mod fates;
 mod raw;
