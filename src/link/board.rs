@@ -15,7 +15,7 @@ use super::{Failure, Loss, State, Status, order::Wanted};
 use crate::{dial::Opened, message::Message, metrics::LinkMetrics};
 
 /// Changes of state kept for a watcher that is behind.
-const CHANGES_MAX: usize = 64;
+const CHANGES_MAX: usize = 16;
 
 /// Shared by the supervisor and all handles of a link.
 #[derive(Clone, Debug)]
@@ -210,7 +210,7 @@ pub struct Watch {
 
 impl Watch {
     /// First the status now, then each change as it comes; `None` when the link is over. A watcher
-    /// that is more than 64 changes behind misses the oldest.
+    /// that is more than 16 changes behind misses the oldest.
     pub async fn changed(&mut self) -> Option<Status> {
         if let Some(first) = self.first.take() {
             return Some(first);

@@ -63,13 +63,14 @@ async fn after_a_known_sequence_every_metric_has_its_known_value() {
     opens(&link, 2).await;
 
     relay.stall();
-    let late = link.request_within("late", Duration::from_millis(50)).await;
+    let late = link.request_within("late", Duration::from_millis(200)).await;
     assert!(matches!(late, Err(Failure::NoReplyInTime(_))), "{late:?}");
     relay.resume();
     opens(&link, 3).await;
 
     relay.refuse();
     relay.cut().await;
+    until("a loss", PATIENCE, async || link.state(), |state| *state != State::Open).await;
     let unsent = link.request_within("unsent", Duration::from_millis(50)).await;
     assert!(matches!(unsent, Err(Failure::NotSentInTime(..))), "{unsent:?}");
     let mut waiting = [link.request("waiting"), link.request("waiting")].map(Box::pin);
@@ -98,6 +99,7 @@ async fn after_a_known_sequence_every_metric_has_its_known_value() {
     assert_eq!(lost.await, Err(Failure::Lost(Loss::Ended(End::Reset))));
     relay.resume();
     opens(&link, 5).await;
+    assert_eq!((link.status().in_flight, in_flight().await), (0, 0.0));
     assert_eq!(states(&metrics), [0.0, 1.0, 0.0, 0.0, 0.0]);
     let clone = link.clone();
     link.shutdown().await;

@@ -135,6 +135,10 @@ async fn a_link_told_to_wait_for_nothing_names_its_failures() {
     let failure = link.request("never").await.expect_err("there is no time");
     assert!(matches!(failure, Failure::NotSentInTime(Duration::ZERO, _)), "{failure}");
     assert_eq!(link.request_within("one at a time", PATIENCE).await, Ok("one at a time".into()));
+    let failure = link.request("never").await;
+    assert_eq!(failure, Err(Failure::NotSentInTime(Duration::ZERO, None)), "also while it is open");
+    assert_eq!(link.request_within("still", PATIENCE).await, Ok("still".into()));
+    assert_eq!(link.status().opened, 1);
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ async fn a_request_without_a_reply_in_time_costs_its_connection_and_nobody_gets_
         // The reply comes later than the first request waits.
         let link = Link::open(options(server.address(), "/late/400"));
         let mut messages = link.messages();
+        until("OPEN", PATIENCE, async || link.status().opened, |opened| *opened == 1).await;
         let limit = Duration::from_millis(150);
         let first = link.request_within("slow", limit).await;
         assert_eq!(first, Err(Failure::NoReplyInTime(limit)), "{kind:?}");
@@ -218,6 +219,20 @@ async fn in_flight_max_1_is_strict_question_and_answer() {
     while let Some(in_flight) = asking.join_next().await {
         assert!(in_flight.expect("no panic") <= 1);
     }
+}
+
+#[tokio::test]
+async fn behind_others_in_flight_a_request_waits_no_longer_than_its_own_deadline() {
+    let server = Foreign::start(Kind::NodeWs).await;
+    let link = Link::open(Options { in_flight_max: 1, ..options(server.address(), "/mute") });
+    let mut first = Box::pin(link.request("never answered"));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    until("one in flight", PATIENCE, async || link.status().in_flight, |it| *it == 1).await;
+    let limit = Duration::from_millis(200);
+    let second = link.request_within("never sent", limit).await;
+    assert_eq!(second, Err(Failure::NotSentInTime(limit, None)));
+    assert_eq!((link.status().opened, link.status().in_flight), (1, 1), "the first waits on");
+    assert!(futures_util::poll!(&mut first).is_pending());
 }
 
 #[tokio::test]

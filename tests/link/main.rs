@@ -27,6 +27,7 @@ mod tls;
 mod books;
 mod bounds;
 mod fates;
+mod partings;
 mod raw;
 mod settings;
 mod storms;

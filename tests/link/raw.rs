@@ -48,3 +48,18 @@ impl Raw {
         tokio::time::timeout(PATIENCE, accepting).await.expect("somebody dials")
     }
 }
+
+/// The codes of the close frames in what a dialler said. It says nothing long.
+pub fn close_codes(mut heard: &[u8]) -> Vec<u16> {
+    let mut codes = Vec::new();
+    while let [first, second, m0, m1, rest @ ..] = heard {
+        let length = usize::from(second & 0x7f);
+        assert!(second & 0x80 != 0 && length < 126, "a short, masked frame");
+        let payload = &rest[2..2 + length];
+        if *first == 0x88 {
+            codes.push(u16::from_be_bytes([payload[0] ^ m0, payload[1] ^ m1]));
+        }
+        heard = &rest[2 + length..];
+    }
+    codes
+}

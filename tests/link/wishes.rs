@@ -90,7 +90,7 @@ async fn a_long_goodbye_moves_no_requests_deadline() {
     let link = Link::open(Options { close_timeout: PATIENCE, ..options(server.address(), "/") });
     let mut stream = server.accept().await;
     is(&link, "OPEN").await;
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_millis(1000);
     let mut first = Box::pin(link.request_within("first", limit));
     let mut second = Box::pin(link.request("second"));
     assert!(futures_util::poll!(&mut first).is_pending());
@@ -168,4 +168,25 @@ async fn whatever_is_wished_in_whatever_order_everybody_is_told() {
             told.expect("no panic");
         }
     }
+}
+
+#[tokio::test]
+async fn a_reconnect_lets_the_waits_begin_anew() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    relay.refuse();
+    let mut options = options(relay.address(), "/ws/echo");
+    options.patience.backoff_first = Duration::from_millis(2);
+    options.patience.backoff_max = PATIENCE * 9;
+    let link = Link::open(options);
+    let tries = async || link.status().attempts;
+    until("tries", PATIENCE, tries, |tries| *tries >= 9).await;
+    // From a wait of up to a second, and more: nine tries from now on would take ten times as long.
+    let began = Instant::now();
+    for _ in 0..3 {
+        let before = link.status().attempts;
+        link.reconnect().await;
+        until("tries", PATIENCE, tries, |tries| *tries >= before + 5).await;
+    }
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
 }

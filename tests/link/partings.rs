@@ -1,0 +1,123 @@
+//! When a link gives a connection up and when it does not, and how that looks to the server.
+//! What the link does next is for `supervision` to prove.
+
+use std::io;
+use std::time::Duration;
+
+use holdline::dial::End;
+use holdline::link::{Failure, Link, Loss, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::foreign::{Foreign, Kind};
+use crate::harness::{PATIENCE, until};
+use crate::raw::{Raw, close_codes};
+use crate::settings::options;
+
+/// Everything that the link says until it hangs up, and how it does.
+async fn heard(stream: &mut TcpStream) -> (Vec<u8>, io::Result<usize>) {
+    let mut heard = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    (heard, end.expect("it hangs up"))
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_reply_in_time_is_told_goodbye() {
+    let server = Raw::start();
+    let close_timeout = Duration::from_millis(300);
+    let link = Link::open(Options { close_timeout, ..options(server.address(), "/") });
+    let mut stream = server.accept().await;
+    until("OPEN", PATIENCE, async || link.status().opened, |opened| *opened == 1).await;
+    let limit = Duration::from_millis(200);
+    let failure = link.request_within("anybody?", limit).await;
+    assert_eq!(failure, Err(Failure::NoReplyInTime(limit)));
+    // The next connection does not wait for the goodbye's answer, which never comes.
+    let _next = server.accept().await;
+    let (heard, end) = heard(&mut stream).await;
+    assert!(end.is_ok(), "{end:?}");
+    assert_eq!(close_codes(&heard), [1000]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_is_reset_because_nobody_reads_a_goodbye() {
+    let server = Raw::start();
+    let link = Link::open(options(server.address(), "/"));
+    let (heard, end) = heard(&mut server.accept().await).await;
+    assert_eq!(end.expect_err("no FIN").kind(), io::ErrorKind::ConnectionReset);
+    assert!(close_codes(&heard).is_empty());
+    let noticed = Loss::Ended(End::NoPong(Duration::from_millis(400)));
+    assert_eq!(link.status().last_loss.expect("a loss").0, noticed);
+}
+
+#[tokio::test]
+async fn only_a_ping_starts_the_time_for_a_pong() {
+    let server = Foreign::start(Kind::NodeWs).await;
+    let mut options = options(server.address(), "/mute");
+    // What is sent just after a pong has no answer for longer than a pong may take.
+    options.ping_interval = Some(Duration::from_millis(2000));
+    options.pong_timeout = Duration::from_millis(900);
+    let link = Link::open(options);
+    for _ in 0..2 {
+        let before = link.status().rtt;
+        until("a pong", PATIENCE, async || link.status().rtt, |rtt| *rtt != before).await;
+        link.send("not answered").await.expect("it is open");
+    }
+    assert_eq!(link.status().opened, 1, "{:?}", link.status().last_loss);
+}
+
+#[tokio::test]
+async fn any_whole_frame_is_a_sign_of_life() {
+    // A message, a ping, a pong that answers nothing; a part of a message is none.
+    for (frame, lives) in [
+        (&b"\x81\x02hi"[..], true),
+        (b"\x89\x02hi", true),
+        (b"\x8a\x02hi", true),
+        (b"\x81\x7d-", false),
+    ] {
+        let server = Raw::start();
+        let mut options = options(server.address(), "/");
+        options.ping_interval = Some(Duration::from_millis(700));
+        options.pong_timeout = Duration::from_millis(600);
+        let link = Link::open(options);
+        let mut stream = server.accept().await;
+        let mut heard = vec![0; 1024];
+        let mut pings = 0;
+        // It answers no ping, but says this after each.
+        while pings < 2 {
+            let read = tokio::time::timeout(PATIENCE, stream.read(&mut heard)).await;
+            let read = read.expect("a ping, or the end");
+            if !read.as_ref().is_ok_and(|read| *read > 0) {
+                break;
+            }
+            pings += usize::from(heard[0] == 0x89);
+            if heard[0] == 0x89 {
+                stream.write_all(frame).await.expect("it reads");
+            }
+        }
+        assert_eq!(pings == 2, lives, "{frame:?}: {:?}", link.status().last_loss);
+    }
+}
+
+#[tokio::test]
+async fn a_goodbye_that_nobody_answers_ends_in_time_and_costs_no_processor_time() {
+    let server = Raw::start();
+    let close_timeout = Duration::from_millis(1000);
+    let link = Link::open(Options { close_timeout, ..options(server.address(), "/") });
+    let mut stream = server.accept().await;
+    until("OPEN", PATIENCE, async || link.status().opened, |opened| *opened == 1).await;
+    // The last handle's end; whatever spins now spins on this thread.
+    let before = busy();
+    drop(link);
+    let (heard, end) = heard(&mut stream).await;
+    assert!(end.is_ok(), "{end:?}");
+    assert_eq!(close_codes(&heard), [1000]);
+    let spent = busy() - before;
+    assert!(spent < close_timeout / 4, "{spent:?} of processor time");
+}
+
+/// The processor time that this thread has used.
+fn busy() -> Duration {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    let nanoseconds = schedule.split_whitespace().next().expect("a number");
+    Duration::from_nanos(nanoseconds.parse().expect("a number"))
+}
