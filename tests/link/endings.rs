@@ -202,6 +202,58 @@ async fn headers_and_subprotocols_arrive_whoever_serves() {
 }
 
 #[tokio::test]
+async fn what_is_meant_for_one_server_does_not_go_along_to_another() {
+    let server = Foreign::start(Kind::NodeWs).await;
+    let first = dial(server.address(), "/headers")
+        .header("Authorization", "Bearer one")
+        .and_then(|dial| dial.header("Authorization", "Bearer some-token"))
+        .and_then(|dial| dial.header("Cookie", "a=secret"))
+        .and_then(|dial| dial.header("Host", "first.example"))
+        .and_then(|dial| dial.header("X-Ours", "goes along"))
+        .expect("good options");
+    let headers = async |dial: &Dial| {
+        let (mut line, _) = dial.open().await.expect("it opens");
+        String::from_utf8_lossy(message(&mut line).await.as_bytes()).into_owned()
+    };
+    let told = headers(&first).await;
+    for field in ["\"Bearer some-token\"", "\"a=secret\"", "\"first.example\"", "goes along"] {
+        assert!(told.contains(field), "{field}: {told}");
+    }
+    let address = server.address();
+    let bare = format!("ws://{address}/headers").parse().expect("a good URL");
+    let told = headers(&first.to(bare)).await;
+    for field in ["some-token", "secret", "first.example", "authorization"] {
+        assert!(!told.contains(field), "{field}: {told}");
+    }
+    assert!(told.contains("goes along") && told.contains(&format!("\"{address}\"")), "{told}");
+    let own = format!("ws://anna:pw@{address}/headers").parse().expect("a good URL");
+    let told = headers(&first.to(own)).await;
+    assert!(told.contains("\"authorization\":\"Basic YW5uYTpwdw==\""), "just one: {told}");
+}
+
+#[tokio::test]
+async fn what_would_make_it_another_request_is_refused_without_showing_it() {
+    let dial = || dial("127.0.0.1:1".parse().expect("an address"), "/");
+    for (name, value) in [
+        ("Sec-WebSocket-Key", "secret"),
+        ("content-length", "5"),
+        ("Upgrade", "h2c"),
+        ("X-Y", "secret\r\nX-Z: injected"),
+        ("X-Y", "secret\0"),
+        ("X Y", "secret"),
+        ("X-Y:", "secret"),
+        ("", "secret"),
+    ] {
+        let invalid = dial().header(name, value).expect_err(name).to_string();
+        assert!(!invalid.contains("secret"), "{invalid}");
+    }
+    assert!(dial().header(" X-Y ", "tabs\tand spaces are fine ").is_ok());
+    assert!(dial().subprotocol("a b").is_err() && dial().subprotocol("").is_err());
+    let twice = dial().subprotocol("chat.v1").and_then(|dial| dial.subprotocol("chat.v1"));
+    assert!(twice.is_err());
+}
+
+#[tokio::test]
 async fn a_server_that_breaks_the_rules_is_told_so_and_hears_why() {
     // A frame that is masked (RFC 6455 section 5.1), one that is too large, text that is not UTF-8.
     for (frame, told, code) in [

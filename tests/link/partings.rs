@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use holdline::dial::End;
+use holdline::dial::{Dial, End};
 use holdline::link::{Failure, Link, Loss, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -113,6 +113,23 @@ async fn a_goodbye_that_nobody_answers_ends_in_time_and_costs_no_processor_time(
     assert_eq!(close_codes(&heard), [1000]);
     let spent = busy() - before;
     assert!(spent < close_timeout / 4, "{spent:?} of processor time");
+}
+
+#[tokio::test]
+async fn a_goodbyes_text_is_cut_to_what_a_close_frame_holds() {
+    let server = Raw::start();
+    let dial = Dial::new(format!("ws://{}", server.address()).parse().expect("a good URL"));
+    let (opened, mut stream) = tokio::join!(dial.open(), server.accept());
+    let mut line = opened.expect("it opens").0;
+    // 122 bytes of two each fit into 123, and no half letter.
+    line.close(4000, &"é".repeat(99));
+    let finishing = tokio::spawn(line.finish(PATIENCE));
+    let mut frame = vec![0; 6 + 2 + 122];
+    stream.read_exact(&mut frame).await.expect("a close frame");
+    assert_eq!(frame[..2], [0x88, 0x80 | 124]);
+    assert_eq!(close_codes(&frame), [4000]);
+    drop(stream);
+    assert_eq!(finishing.await.expect("no panic"), End::ClosedByUs(4000));
 }
 
 /// The processor time that this thread has used.
