@@ -26,6 +26,7 @@ pub use self::{
         WORKERS_MAX,
     },
     source::Source,
+    spelling::{parse_bytes, parse_duration},
     table::KEYS,
 };
 

@@ -47,6 +47,14 @@ pub(super) fn duration(value: &Value) -> Read<Duration> {
     }
 }
 
+/// The same from a text, for arguments of commands.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(&Value::new(None, text))
+}
+
 fn without_unit(number: impl std::fmt::Display) -> String {
     format!(
         "{DURATION_RULE}; a bare number means seconds to some tools and milliseconds to others: \
@@ -85,6 +93,14 @@ pub(super) fn bytes(value: &Value) -> Read<usize> {
     let number = digits(number).ok_or(RULE)?;
     let bytes = number.checked_mul(factor).and_then(|bytes| usize::try_from(bytes).ok());
     bytes.ok_or_else(|| "is too large for this machine".into())
+}
+
+/// The same from a text, for arguments of commands.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    bytes(&Value::new(None, text))
 }
 
 /// An address and port to listen on. Names are refused: they may mean several addresses.
