@@ -4,8 +4,10 @@
 mod config;
 mod exit;
 mod health;
+mod link;
 mod log;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ enum Command {
     Serve(serve::Args),
     Config(config::Args),
     Health(health::Args),
+    Link(Box<link::Args>),
 }
 
 /// Runs the command that the process's arguments name.
@@ -35,6 +38,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Serve(args) }) => serve::run(args),
         Ok(Arguments { command: Command::Config(args) }) => config::run(args),
         Ok(Arguments { command: Command::Health(args) }) => health::run(args),
+        Ok(Arguments { command: Command::Link(args) }) => link::run(*args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();

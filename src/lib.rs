@@ -4,6 +4,7 @@
 
 pub mod backend;
 pub mod backoff;
+pub mod bridge;
 pub mod callback;
 pub mod config;
 pub mod connection;

@@ -1,12 +1,11 @@
 //! `holdline serve`: configuration, logging, signals and exit code around a backend.
 //! Leaves to the library: everything that an embedder would want too.
 
-use std::{io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use holdline::{backend::Backend, config::Config, node::Node};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{exit, log as logging};
+use super::{exit, log as logging, signals::Signals};
 
 /// Run the backend.
 ///
@@ -44,44 +43,9 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 async fn serve(config: Config) -> io::Result<()> {
-    let mut first = Signals::new()?;
+    let signals = Signals::new()?;
     let backend = Backend::bind(Node::new(config))?.abort_when_stalled();
     let (server, control) = (backend.public_address()?, backend.control_address()?);
     log::info!(server:%, control:%, version = env!("CARGO_PKG_VERSION"); "listening");
-    let shutdown = async move {
-        let signal = first.next().await;
-        log::info!(signal; "shutting down");
-        actix_rt::spawn(exit_at_second_signal());
-    };
-    backend.run(shutdown).await
-}
-
-/// Some supervisors signal the process and its group, so that one request to stop comes twice.
-const SAME_SIGNAL: Duration = Duration::from_millis(100);
-
-async fn exit_at_second_signal() {
-    actix_rt::time::sleep(SAME_SIGNAL).await;
-    let Ok(mut second) = Signals::new() else { return };
-    let signal = second.next().await;
-    log::warn!(signal; "second signal, exiting at once");
-    std::process::exit(1);
-}
-
-/// The signals that ask a process to stop.
-struct Signals {
-    term: Signal,
-    int: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-        }
-    }
+    backend.run(signals.asked_to_stop()).await
 }

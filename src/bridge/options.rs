@@ -1,0 +1,98 @@
+//! How a bridge is to behave: where it listens, which servers it knows, and every limit.
+//! Leaves to `cli/link.rs`: where the values come from.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use crate::{
+    dial::Dial,
+    link::{self, Patience},
+    metrics::LinkMetrics,
+};
+
+/// What a bridge needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen. Default: 127.0.0.1:7456. Whoever reaches this address may send: there is
+    /// no other protection.
+    pub listen: SocketAddr,
+    /// Servers to be linked to from the start. A request that names none goes to the first.
+    pub servers: Vec<Dial>,
+    /// A request may also name a server that is one of these or lies below one of these
+    /// ([`contains`](crate::dial::ServerUrl::contains)); it is dialled in the same way, with the
+    /// same header fields. Default: none.
+    pub allowed: Vec<Dial>,
+    /// The time that a request has which does not say itself. Default: 10 s.
+    pub timeout: Duration,
+    /// The most that a request may ask for. Default: 60 s.
+    pub timeout_max: Duration,
+    /// See [`link::Options::ping_interval`]. Default: 20 s.
+    pub ping_interval: Option<Duration>,
+    /// See [`link::Options::pong_timeout`]. Default: 10 s.
+    pub pong_timeout: Duration,
+    /// See [`link::Options::patience`].
+    pub patience: Patience,
+    /// The most requests waiting to be sent, per link. Default: 1,024.
+    pub queue_max: usize,
+    /// The most bytes of their messages, per link. Default: 16 MiB.
+    pub queue_bytes_max: usize,
+    /// The most requests sent and not answered, per link. Default: 64.
+    pub in_flight_max: usize,
+    /// The largest message taken from a program, in bytes. Default: 16 MiB.
+    pub message_bytes_max: usize,
+    /// The most requests being served at once. Default: 1,024.
+    pub requests_max: usize,
+    /// The most links. Default: 64.
+    pub links_max: usize,
+    /// The most messages that nobody asked for kept for readers. Default: 1,024.
+    pub messages_max: usize,
+    /// The most bytes of them, as they are sent to readers; the latest message is kept whatever
+    /// its size. Default: 4 MiB.
+    pub messages_bytes_max: usize,
+    /// The most readers of these at once. Default: 64.
+    pub readers_max: usize,
+    /// How long a shutdown waits for requests that are being served. Default: 10 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 7456).into(),
+            servers: Vec::new(),
+            allowed: Vec::new(),
+            timeout: Duration::from_secs(10),
+            timeout_max: Duration::from_secs(60),
+            ping_interval: Some(Duration::from_secs(20)),
+            pong_timeout: Duration::from_secs(10),
+            patience: Patience::default(),
+            queue_max: 1024,
+            queue_bytes_max: 16 * 1024 * 1024,
+            in_flight_max: 64,
+            message_bytes_max: 16 * 1024 * 1024,
+            requests_max: 1024,
+            links_max: 64,
+            messages_max: 1024,
+            messages_bytes_max: 4 * 1024 * 1024,
+            readers_max: 64,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Options {
+    /// What a link to this server is told.
+    pub(super) fn link(&self, dial: Dial, metrics: &Arc<LinkMetrics>) -> link::Options {
+        link::Options {
+            request_timeout: self.timeout,
+            ping_interval: self.ping_interval,
+            pong_timeout: self.pong_timeout,
+            patience: self.patience,
+            queue_max: self.queue_max,
+            queue_bytes_max: self.queue_bytes_max,
+            in_flight_max: self.in_flight_max,
+            message_bytes_max: self.message_bytes_max,
+            metrics: Some(Arc::clone(metrics)),
+            ..link::Options::new(dial)
+        }
+    }
+}

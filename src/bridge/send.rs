@@ -1,0 +1,178 @@
+//! `POST /sh` and `/send`: a body becomes a message, and the reply to it the answer.
+//! Leaves to `links.rs`: which link it goes by; to `link.rs`: everything in between.
+
+use std::{str, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    web,
+};
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use futures_util::StreamExt;
+use serde::Deserialize;
+
+use super::{
+    Desk,
+    problem::{Problem, Sent},
+};
+use crate::{config::parse_duration, message::Message};
+
+/// The body that names its server itself.
+const SEND_JSON: &str = "application/vnd.holdline.send+json";
+
+/// What may be added to the address. Nothing else: a misspelt `server` would send the message to
+/// another one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    server: Option<String>,
+    timeout: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Letter {
+    server: Option<String>,
+    message: String,
+}
+
+pub(super) async fn send(
+    request: HttpRequest,
+    body: web::Payload,
+    desk: web::Data<Desk>,
+) -> HttpResponse {
+    match relay(&request, body, &desk).await {
+        Ok(reply) => answer(reply),
+        Err(problem) => problem.sent(Sent::No).answer(),
+    }
+}
+
+async fn relay(request: &HttpRequest, body: web::Payload, desk: &Desk) -> Result<Message, Problem> {
+    let Some(_seat) = desk.gate.request() else {
+        let max = desk.options.requests_max;
+        let detail =
+            format!("{max} requests are being served, which is the limit (--requests-max)");
+        let problem = Problem::new(503, "requests_max", "Too many requests", detail);
+        return Err(problem.retry_after(1));
+    };
+    let query: Query = query(request)?;
+    let timeout = match &query.timeout {
+        None => desk.options.timeout,
+        Some(text) => asked(text, desk.options.timeout_max)?,
+    };
+    let body = whole(request, body, desk.options.message_bytes_max, timeout).await?;
+    let (server, message) = understand(request, body, query.server)?;
+    let (held, _) = desk.links.meant(server.as_deref()).map_err(Problem::refused)?;
+    let reply = held.link.request_within(message, timeout).await;
+    reply.map_err(|failure| {
+        log::debug!(server = &*held.name, reason = failure.label(); "no reply: {failure}");
+        Problem::failed(&failure, &held)
+    })
+}
+
+fn answer(reply: Message) -> HttpResponse {
+    let kind = match reply {
+        Message::Text(_) => "text/plain; charset=utf-8",
+        Message::Binary(_) => "application/octet-stream",
+    };
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_TYPE, kind))
+        .body(reply.as_bytes().clone())
+}
+
+/// The part of the address behind `?`.
+pub(super) fn query<T: for<'a> Deserialize<'a>>(request: &HttpRequest) -> Result<T, Problem> {
+    let query = web::Query::from_query(request.query_string());
+    query.map(web::Query::into_inner).map_err(|error| {
+        let words = error.to_string();
+        let words = words.trim_start_matches("Query deserialize error: ");
+        Problem::bad_request(format!("the query of the address: {words}"))
+    })
+}
+
+fn asked(text: &str, max: Duration) -> Result<Duration, Problem> {
+    let wrong = |rule: String| Problem::bad_request(format!("timeout={text}: {rule}"));
+    let timeout = parse_duration(text).map_err(wrong)?;
+    if timeout.is_zero() || timeout > max {
+        return Err(wrong(format!("must be more than 0s and at most {max:?} (--timeout-max)")));
+    }
+    Ok(timeout)
+}
+
+/// The whole body, if it is not larger than this and comes in this time.
+pub(super) async fn whole(
+    request: &HttpRequest,
+    mut body: web::Payload,
+    max: usize,
+    timeout: Duration,
+) -> Result<Bytes, Problem> {
+    let too_big = || Problem::too_big(format!("a body of at most {max} bytes is taken here"));
+    let length = request.headers().get("content-length").and_then(|it| it.to_str().ok());
+    if length.and_then(|it| it.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
+        return Err(too_big());
+    }
+    let reading = async {
+        let mut whole = BytesMut::new();
+        while let Some(part) = body.next().await {
+            let part = part.map_err(|error| {
+                Problem::bad_request(format!("the body could not be read: {error}"))
+            })?;
+            if whole.len() + part.len() > max {
+                return Err(too_big());
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(whole.freeze())
+    };
+    let late = |_| {
+        let detail = format!("the body did not come within {timeout:?}");
+        Problem::new(408, "body_timeout", "The body did not come in time", detail)
+    };
+    tokio::time::timeout(timeout, reading).await.map_err(late)?
+}
+
+/// The message, and the server that the request names.
+fn understand(
+    request: &HttpRequest,
+    body: Bytes,
+    server: Option<String>,
+) -> Result<(Option<String>, Message), Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/octet-stream") {
+        return Ok((server, Message::Binary(body)));
+    }
+    if !kind.eq_ignore_ascii_case(SEND_JSON) {
+        return text(body).map(|text| (server, Message::Text(text)));
+    }
+    let letter: Letter = serde_json::from_slice(&body).map_err(|error| {
+        let form = r#"{"server": "ws://…", "message": "…"}"#;
+        Problem::bad_request(format!("a body of the type {SEND_JSON} must be {form}: {error}"))
+    })?;
+    match (&letter.server, &server) {
+        (Some(_), Some(_)) => {
+            Err(Problem::bad_request("the server is named twice, in the address and in the body"))
+        }
+        _ => Ok((server.or(letter.server), Message::from(letter.message))),
+    }
+}
+
+/// A text message is UTF-8 (RFC 6455 section 5.6).
+fn text(body: Bytes) -> Result<ByteString, Problem> {
+    if let Err(error) = str::from_utf8(&body) {
+        let at = error.valid_up_to();
+        return Err(Problem::new(
+            400,
+            "bad_data",
+            "The message is not UTF-8",
+            format!(
+                "byte {at} of the body begins no UTF-8 character; a binary message needs \
+                 Content-Type: application/octet-stream"
+            ),
+        ));
+    }
+    ByteString::try_from(body).map_err(|_| Problem::bad_request("the body is not UTF-8"))
+}
