@@ -67,7 +67,7 @@ pub struct Bridge {
 }
 
 /// What the routes share.
-struct Desk {
+struct Shared {
     options: Arc<Options>,
     links: Arc<Links>,
     kept: Arc<Kept>,
@@ -116,8 +116,8 @@ impl Bridge {
         let kept = Arc::new(Kept::new(options.messages_max, options.messages_bytes_max));
         let links = Links::new(Arc::clone(&options), Arc::clone(&metrics), Arc::clone(&kept));
         let gate = Gate::new(options.requests_max, options.readers_max);
-        let desk = web::Data::new(Desk { options, links, kept, gate, metrics });
-        let server = serve(listener, &desk)?;
+        let shared = web::Data::new(Shared { options, links, kept, gate, metrics });
+        let server = serve(listener, &shared)?;
         let handle = server.handle();
         let mut running = actix_rt::spawn(server);
         tokio::select! {
@@ -128,14 +128,14 @@ impl Bridge {
                 return Err(io::Error::other("the workers ended by themselves"));
             }
         }
-        drain(&desk).await;
+        drain(&shared).await;
         handle.stop(true).await;
         running.await.map_err(io::Error::other)?
     }
 }
 
-fn serve(listener: TcpListener, desk: &web::Data<Desk>) -> io::Result<actix_server::Server> {
-    let desk = desk.clone();
+fn serve(listener: TcpListener, shared: &web::Data<Shared>) -> io::Result<actix_server::Server> {
+    let shared = shared.clone();
     let workers = available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let builder = actix_server::Server::build()
         .workers(workers)
@@ -143,7 +143,7 @@ fn serve(listener: TcpListener, desk: &web::Data<Desk>) -> io::Result<actix_serv
         .disable_signals()
         .listen("link", listener, move || {
             let app = App::new()
-                .app_data(desk.clone())
+                .app_data(shared.clone())
                 .wrap(from_fn(routes::admit))
                 .configure(routes::routes);
             HttpService::build()
@@ -164,13 +164,13 @@ fn accepted(stream: &TcpStream) {
 }
 
 /// Lets nobody in, has those inside finish, and closes the links.
-async fn drain(desk: &Desk) {
-    desk.gate.drain();
-    let left = desk.gate.empty(desk.options.drain_timeout).await;
+async fn drain(shared: &Shared) {
+    shared.gate.drain();
+    let left = shared.gate.empty(shared.options.drain_timeout).await;
     if left > 0 {
         log::warn!(left; "requests are cut short: they took longer than the drain may take");
     }
-    desk.links.shutdown().await;
+    shared.links.shutdown().await;
     log::info!("drained");
 }
 

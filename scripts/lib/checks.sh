@@ -90,7 +90,8 @@ check_compose() {
   compose=$("$root/scripts/tool" compose) || cannot_run "no Compose v2"
   "$compose" --file "$root/docker-compose.yml" config --quiet
   GATEWAY_PORT=127.0.0.1:8088 HOLDLINE_READ_TIMEOUT=2m HOLDLINE_REPLICAS=3 EXTRA_CA=/dev/null \
-    HOLDLINE_CONTROL_PORT=9001-9003 HOLDLINE_FILES=45000 COMPOSE_PROFILES=metrics \
+    HOLDLINE_CONTROL_PORT=9001-9003 HOLDLINE_FILES=45000 COMPOSE_PROFILES=metrics,link \
+    HOLDLINE_LINK_SERVER=wss://a.example/ws HOLDLINE_LINK_PORT=7457 \
     "$compose" --file "$root/docker-compose.yml" --file "$root/deploy/compose.control.yml" \
     --file "$root/deploy/compose.files.yml" config --quiet
 }

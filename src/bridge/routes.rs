@@ -15,7 +15,7 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
-    Desk,
+    Shared,
     feed::Reader,
     links::{Held, parse},
     problem::Problem,
@@ -62,21 +62,22 @@ pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let desk: Option<&web::Data<Desk>> = request.app_data();
-    let Some(desk) = desk.cloned() else {
+    let shared: Option<&web::Data<Shared>> = request.app_data();
+    let Some(shared) = shared.cloned() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let _visit = (request.path() != STREAM).then(|| desk.gate.visit());
+    let _visit = (request.path() != STREAM).then(|| shared.gate.visit());
     let watched = WATCHED.contains(&request.path());
-    let refusal = visitor::refusal(request.headers(), desk.options.listen.ip().is_loopback());
-    let refusal = refusal.or_else(|| (desk.gate.is_draining() && !watched).then(Problem::draining));
+    let refusal = visitor::refusal(request.headers(), shared.options.listen.ip().is_loopback());
+    let refusal =
+        refusal.or_else(|| (shared.gate.is_draining() && !watched).then(Problem::draining));
     let mut response = match refusal {
         Some(problem) => request.into_response(problem.answer()),
         None => next.call(request).await?.map_into_boxed_body(),
     };
     let (method, path) = (response.request().method(), response.request().path());
     log::debug!(method:%, path, status = response.status().as_u16(); "request");
-    if desk.gate.is_draining() {
+    if shared.gate.is_draining() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
@@ -91,16 +92,16 @@ struct Connect {
 async fn connect(
     request: HttpRequest,
     body: web::Payload,
-    desk: web::Data<Desk>,
+    shared: web::Data<Shared>,
 ) -> Result<HttpResponse, Answered> {
-    let body = whole(&request, body, CONNECT_BYTES_MAX, desk.options.timeout).await?;
+    let body = whole(&request, body, CONNECT_BYTES_MAX, shared.options.timeout).await?;
     let wish: Connect = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad_request(format!(r#"the body must be {{"server": "ws://…"}}: {error}"#))
     })?;
-    let (held, opened) = desk.links.meant(Some(&wish.server)).map_err(Problem::refused)?;
+    let (held, opened) = shared.links.meant(Some(&wish.server)).map_err(Problem::refused)?;
     if !opened {
         // A wish to connect is a wish to be connected: it takes back an earlier disconnect.
-        desk.links.reconnect(std::slice::from_ref(&held)).await;
+        shared.links.reconnect(std::slice::from_ref(&held)).await;
     }
     let status = if opened { StatusCode::CREATED } else { StatusCode::OK };
     let mut answer = HttpResponse::build(status);
@@ -121,30 +122,36 @@ struct Farewell {
     forget: bool,
 }
 
-async fn disconnect(request: HttpRequest, desk: web::Data<Desk>) -> Result<HttpResponse, Answered> {
+async fn disconnect(
+    request: HttpRequest,
+    shared: web::Data<Shared>,
+) -> Result<HttpResponse, Answered> {
     let farewell: Farewell = query(&request)?;
-    let held = named(&desk, farewell.server.as_deref())?;
-    desk.links.disconnect(&held).await;
+    let held = named(&shared, farewell.server.as_deref())?;
+    shared.links.disconnect(&held).await;
     if farewell.forget {
-        desk.links.forget(&held);
+        shared.links.forget(&held);
     }
     Ok(report(&held))
 }
 
-async fn reconnect(request: HttpRequest, desk: web::Data<Desk>) -> Result<HttpResponse, Answered> {
+async fn reconnect(
+    request: HttpRequest,
+    shared: web::Data<Shared>,
+) -> Result<HttpResponse, Answered> {
     let which: Which = query(&request)?;
-    let held = named(&desk, which.server.as_deref())?;
-    desk.links.reconnect(&held).await;
+    let held = named(&shared, which.server.as_deref())?;
+    shared.links.reconnect(&held).await;
     Ok(report(&held))
 }
 
-async fn status(request: HttpRequest, desk: web::Data<Desk>) -> Result<HttpResponse, Answered> {
+async fn status(request: HttpRequest, shared: web::Data<Shared>) -> Result<HttpResponse, Answered> {
     let which: Which = query(&request)?;
-    Ok(report(&named(&desk, which.server.as_deref())?))
+    Ok(report(&named(&shared, which.server.as_deref())?))
 }
 
-fn named(desk: &Desk, server: Option<&str>) -> Result<Vec<Arc<Held>>, Problem> {
-    let held = desk.links.named(server).map_err(Problem::refused)?;
+fn named(shared: &Shared, server: Option<&str>) -> Result<Vec<Arc<Held>>, Problem> {
+    let held = shared.links.named(server).map_err(Problem::refused)?;
     match server {
         Some(server) if held.is_empty() => {
             let detail = format!("there is no link to {}; GET /status lists all", parsed(server));
@@ -170,35 +177,38 @@ struct From {
     after: Option<String>,
 }
 
-async fn messages(request: HttpRequest, desk: web::Data<Desk>) -> Result<HttpResponse, Answered> {
+async fn messages(
+    request: HttpRequest,
+    shared: web::Data<Shared>,
+) -> Result<HttpResponse, Answered> {
     let from: From = query(&request)?;
     let server = from.server.as_deref().map(parse).transpose().map_err(Problem::refused)?;
     let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     // A reader that comes back says how far it came; its address is still that of its beginning.
     let place = match last.or(from.after.as_deref()) {
-        None => desk.kept.oldest(),
-        Some(id) => desk.kept.place(id).ok_or_else(|| {
+        None => shared.kept.oldest(),
+        Some(id) => shared.kept.place(id).ok_or_else(|| {
             Problem::bad_request(format!("{id:?} is not the id of a message: epoch-number"))
         })?,
     };
-    let Some(seat) = desk.gate.reader() else {
-        let max = desk.options.readers_max;
+    let Some(seat) = shared.gate.reader() else {
+        let max = shared.options.readers_max;
         let detail = format!("there are {max} readers, which is the limit (--readers-max)");
         return Err(Problem::new(503, "readers_max", "Too many readers", detail)
             .retry_after(1)
             .into());
     };
     let server = server.map(|url| url.without_query());
-    let kept = Arc::clone(&desk.kept);
-    let reader = Reader::new(kept, desk.gate.draining(), place, server, seat);
+    let kept = Arc::clone(&shared.kept);
+    let reader = Reader::new(kept, shared.gate.draining(), place, server, seat);
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/event-stream")
         .streaming(reader.body()))
 }
 
-async fn metrics(desk: web::Data<Desk>) -> HttpResponse {
-    let text = web::block(move || desk.metrics.render()).await;
+async fn metrics(shared: web::Data<Shared>) -> HttpResponse {
+    let text = web::block(move || shared.metrics.render()).await;
     let mut answer = match text {
         Ok(_) => HttpResponse::Ok(),
         Err(_) => HttpResponse::ServiceUnavailable(),
@@ -212,12 +222,12 @@ async fn healthz() -> HttpResponse {
 }
 
 /// Ready when everything that should be open is.
-async fn readyz(desk: web::Data<Desk>) -> HttpResponse {
+async fn readyz(shared: web::Data<Shared>) -> HttpResponse {
     let mut words = String::new();
-    if desk.gate.is_draining() {
+    if shared.gate.is_draining() {
         words.push_str("draining\n");
     }
-    for held in desk.links.down() {
+    for held in shared.links.down() {
         words.push_str(&format!("{} is {}\n", held.name, held.link.state()));
     }
     let mut answer = match words.is_empty() {

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 
 use super::{
-    Desk,
+    Shared,
     problem::{Problem, Sent},
 };
 use crate::{config::parse_duration, message::Message};
@@ -41,17 +41,21 @@ struct Letter {
 pub(super) async fn send(
     request: HttpRequest,
     body: web::Payload,
-    desk: web::Data<Desk>,
+    shared: web::Data<Shared>,
 ) -> HttpResponse {
-    match relay(&request, body, &desk).await {
+    match relay(&request, body, &shared).await {
         Ok(reply) => answer(reply),
         Err(problem) => problem.sent(Sent::No).answer(),
     }
 }
 
-async fn relay(request: &HttpRequest, body: web::Payload, desk: &Desk) -> Result<Message, Problem> {
-    let Some(_seat) = desk.gate.request() else {
-        let max = desk.options.requests_max;
+async fn relay(
+    request: &HttpRequest,
+    body: web::Payload,
+    shared: &Shared,
+) -> Result<Message, Problem> {
+    let Some(_seat) = shared.gate.request() else {
+        let max = shared.options.requests_max;
         let detail =
             format!("{max} requests are being served, which is the limit (--requests-max)");
         let problem = Problem::new(503, "requests_max", "Too many requests", detail);
@@ -59,12 +63,12 @@ async fn relay(request: &HttpRequest, body: web::Payload, desk: &Desk) -> Result
     };
     let query: Query = query(request)?;
     let timeout = match &query.timeout {
-        None => desk.options.timeout,
-        Some(text) => asked(text, desk.options.timeout_max)?,
+        None => shared.options.timeout,
+        Some(text) => asked(text, shared.options.timeout_max)?,
     };
-    let body = whole(request, body, desk.options.message_bytes_max, timeout).await?;
+    let body = whole(request, body, shared.options.message_bytes_max, timeout).await?;
     let (server, message) = understand(request, body, query.server)?;
-    let (held, _) = desk.links.meant(server.as_deref()).map_err(Problem::refused)?;
+    let (held, _) = shared.links.meant(server.as_deref()).map_err(Problem::refused)?;
     let reply = held.link.request_within(message, timeout).await;
     reply.map_err(|failure| {
         log::debug!(server = &*held.name, reason = failure.label(); "no reply: {failure}");

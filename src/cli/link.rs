@@ -121,6 +121,10 @@ impl Args {
 /// A URL of the allow list. It is a rule and no server: credentials have no business in it.
 fn bare(flag: &str, text: &str) -> Result<ServerUrl, String> {
     let url: ServerUrl = text.parse().map_err(|why| format!("{flag}: {why}"))?;
+    if url.host().contains('*') {
+        let rule = "has no wildcards: a URL allows itself and what is below it";
+        return Err(format!("{flag} {}: {rule}", url.without_query()));
+    }
     let shown = url.to_string();
     match shown.parse() {
         Ok(same) if url == same => Ok(url),

@@ -36,6 +36,20 @@ pub async fn prometheus_follows_connects_and_disconnects(stack: &Stack) {
     assert_eq!(gateway.len(), 1, "the gateway's exporter: {gateway:?}");
 }
 
+/// The container looks the gateway up by its name, with a C library that is linked statically.
+pub async fn curl_gets_its_reply_by_the_link(stack: &Stack) {
+    let line = format!(
+        r#"curl -H "Content-Type: application/json" -X POST http://localhost:{}/sh -d "Hello World""#,
+        stack.link()
+    );
+    let curl = tokio::process::Command::new("sh").args(["-c", &line]).output().await;
+    let curl = curl.expect("a shell runs");
+    if curl.stdout != b"Hello World" {
+        let logs = stack.compose(&["logs", "--tail", "20", "link"]);
+        panic!("{line}: {curl:?}\n{logs}");
+    }
+}
+
 pub async fn wscat_idles_past_the_read_timeout(stack: &Stack) {
     let mut wscat = Wscat::connect(stack.address(), "/ws/echo", &["-P"]).await;
     // A ping is due every second, and the timeout is three.

@@ -24,6 +24,7 @@ pub struct Stack {
     settings: BTreeMap<&'static str, String>,
     gateway: u16,
     prometheus: u16,
+    link: u16,
     run: TempDir,
 }
 
@@ -53,14 +54,15 @@ impl Stack {
     pub fn planned(read_timeout: &str) -> Self {
         let project = format!("holdline-test-{:08x}", fastrand::u32(..));
         let run = tempfile::tempdir().expect("a folder can be made");
-        let (gateway, prometheus) = (port::free(), port::free());
+        let (gateway, prometheus, link) = (port::free(), port::free(), port::free());
         let settings = [
             ("COMPOSE_PROJECT_NAME", project.clone()),
-            ("COMPOSE_PROFILES", "metrics".to_owned()),
+            ("COMPOSE_PROFILES", "metrics,link".to_owned()),
             ("HOLDLINE_RUN_DIR", run.path().display().to_string()),
             ("HOLDLINE_ENV_FILE", run.path().join("backend.env").display().to_string()),
             ("GATEWAY_PORT", format!("127.0.0.1:{gateway}")),
             ("PROMETHEUS_PORT", format!("127.0.0.1:{prometheus}")),
+            ("HOLDLINE_LINK_PORT", format!("127.0.0.1:{link}")),
             ("HOLDLINE_READ_TIMEOUT", read_timeout.to_owned()),
             ("HOLDLINE_REPLICAS", "1".to_owned()),
             ("HOLDLINE_VERSION", "dev".to_owned()),
@@ -69,7 +71,7 @@ impl Stack {
             ("HOLDLINE__DRAIN__WINDOW", "1s".to_owned()),
             ("HOLDLINE__SERVER__STALL_TIMEOUT", "2s".to_owned()),
         ];
-        Self { project, settings: BTreeMap::from(settings), gateway, prometheus, run }
+        Self { project, settings: BTreeMap::from(settings), gateway, prometheus, link, run }
     }
 
     /// Changes a variable, for the next [`Stack::up_again`].
@@ -106,6 +108,11 @@ impl Stack {
     /// Where peers come in.
     pub fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.gateway).into()
+    }
+
+    /// Where the link listens.
+    pub fn link(&self) -> u16 {
+        self.link
     }
 
     /// A peer about to come in.

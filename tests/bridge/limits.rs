@@ -1,0 +1,71 @@
+//! What is too big, too slow or too much is refused, and costs nobody else anything.
+//! The queue's limit is proven in `failures`, that of links in `links`.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::bridge::{Bridge, ask, problem};
+use crate::harness::{Stage, http};
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_before_it_is_read() {
+    let stage = Stage::backend().start().await;
+    let bridge = Bridge::to_echo(&stage, &["--message-bytes-max", "1KiB"]).await;
+    let most = "x".repeat(1024);
+    assert_eq!(bridge.post("/sh", &most).await.text(), most);
+    // Announced, and not one byte of it sent.
+    let head = "POST /sh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1025\r\n\r\n";
+    let answer = http::send(bridge.address, head.as_bytes()).await.expect("an answer");
+    let detail = problem(&answer, 413, "too_big", Some("no"));
+    assert!(detail.contains("1024 bytes"), "{detail}");
+    // Not announced.
+    let head = "POST /sh HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let request = format!("{head}401\r\n{}\r\n", "x".repeat(0x401));
+    let answer = http::send(bridge.address, request.as_bytes()).await.expect("an answer");
+    problem(&answer, 413, "too_big", Some("no"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for_longer_than_for_a_reply() {
+    let stage = Stage::backend().start().await;
+    let bridge = Bridge::to_echo(&stage, &[]).await;
+    let head =
+        "POST /sh?timeout=200ms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nHalf";
+    let answer = http::send(bridge.address, head.as_bytes()).await.expect("an answer");
+    problem(&answer, 408, "body_timeout", Some("no"));
+    assert_eq!(bridge.post("/sh", "others go on").await.text(), "others go on");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_sends_nothing() {
+    let stage = Stage::backend().start().await;
+    let bridge = Bridge::to_echo(&stage, &[]).await;
+    let mut stream = TcpStream::connect(bridge.address).await.expect("it listens");
+    let head = "POST /sh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nHalf";
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    stream.shutdown().await.expect("it stands");
+    http::closed(&mut stream, Duration::from_secs(10)).await.expect("it is closed");
+    assert_eq!(bridge.scrape().await.sum("holdline_link_messages_total"), 0.0);
+}
+
+#[tokio::test]
+async fn more_requests_at_once_than_allowed_cost_503_and_the_others_go_on() {
+    let mut stage = Stage::backend().start().await;
+    let bridge = Bridge::to_echo(&stage, &["--requests-max", "2", "--in-flight-max", "1"]).await;
+    stage.node().process.signal(Signal::STOP);
+    let address = bridge.address;
+    let ask_one = || tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"Hello").await });
+    let asked = [ask_one(), ask_one()];
+    bridge.has("in_flight", 1).await;
+    bridge.has("queued", 1).await;
+    let answer = bridge.post("/sh", "one too many").await;
+    assert!(problem(&answer, 503, "requests_max", Some("no")).contains("--requests-max"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    stage.node().process.signal(Signal::CONT);
+    for asked in asked {
+        assert_eq!(asked.await.expect("it was asked").text(), "Hello");
+    }
+}

@@ -1,0 +1,100 @@
+//! The end of a bridge: nobody is let in, those inside finish, servers are told.
+//! Streams of messages end in `messages`.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::bridge::{Bridge, ask, problem};
+use crate::harness::{PATIENCE, Stage, until};
+
+#[tokio::test]
+async fn requests_that_are_being_served_end_well_newcomers_are_refused_and_the_link_says_goodbye() {
+    let mut stage = Stage::backend().start().await;
+    let mut bridge = Bridge::to_echo(&stage, &[]).await;
+    stage.node().process.signal(Signal::STOP);
+    let address = bridge.address;
+    let inside = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"inside").await });
+    bridge.has("in_flight", 1).await;
+    bridge.terminate();
+    let look = async || bridge.get("/readyz").await;
+    let answer = until("a drain", PATIENCE, look, |answer| answer.status == 503).await;
+    assert!(answer.text().contains("draining"), "{}", answer.text());
+    let answer = bridge.post("/sh", "late").await;
+    problem(&answer, 503, "shutdown", None);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(bridge.get("/healthz").await.status, 200, "it lives still");
+    stage.node().process.signal(Signal::CONT);
+    let answer = inside.await.expect("it was asked");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "inside"));
+    assert!(bridge.process.ended(Duration::from_secs(10)).await.success());
+    let look = async || stage.ends();
+    let ends = until("an end", PATIENCE, look, |ends| !ends.is_empty()).await;
+    assert!(ends[0].says("reason", "peer_closed") && ends[0].says("code", "1000"), "{ends:?}");
+    assert!(bridge.troubles().is_empty(), "{:?}", bridge.troubles());
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_cut_and_told_so() {
+    let mut stage = Stage::backend().start().await;
+    let mut bridge = Bridge::to_echo(&stage, &["--drain-timeout", "200ms"]).await;
+    stage.node().process.signal(Signal::STOP);
+    let address = bridge.address;
+    let inside = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"inside").await });
+    bridge.has("in_flight", 1).await;
+    bridge.terminate();
+    let answer = inside.await.expect("it was asked");
+    problem(&answer, 502, "lost", Some("maybe"));
+    assert!(bridge.process.ended(Duration::from_secs(10)).await.success());
+    assert!(bridge.process.log.lines().iter().any(|line| line.words.contains("cut short")));
+    stage.node().process.signal(Signal::CONT);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_server_is_told_at_the_end_that_it_was_not_sent() {
+    let mut stage = Stage::backend().start().await;
+    let mut bridge = Bridge::to_echo(&stage, &["--drain-timeout", "200ms"]).await;
+    stage.node().kill().await;
+    let address = bridge.address;
+    let inside = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"inside").await });
+    bridge.has("queued", 1).await;
+    bridge.terminate();
+    problem(&inside.await.expect("it was asked"), 503, "shutdown", Some("no"));
+    assert!(bridge.process.ended(Duration::from_secs(10)).await.success());
+}
+
+#[tokio::test]
+async fn an_idle_bridge_ends_within_two_seconds_also_by_ctrl_c() {
+    let stage = Stage::backend().start().await;
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut bridge = Bridge::to_echo(&stage, &[]).await;
+        bridge.process.signal(signal);
+        assert!(bridge.process.ended(Duration::from_secs(4)).await.success());
+        stage.holds(0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut stage = Stage::backend().start().await;
+    let mut bridge = Bridge::to_echo(&stage, &[]).await;
+    stage.node().process.signal(Signal::STOP);
+    let address = bridge.address;
+    let inside = tokio::spawn(async move {
+        let request = b"POST /sh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+        crate::harness::http::send(address, request).await
+    });
+    bridge.has("in_flight", 1).await;
+    bridge.terminate();
+    let look = async || bridge.get("/readyz").await.status;
+    until("a drain", PATIENCE, look, |status| *status == 503).await;
+    // Sent again until it is one: signals of the same moment count as one.
+    let look = async || {
+        bridge.process.signal(Signal::TERM);
+        bridge.process.status()
+    };
+    let status = until("an end", Duration::from_secs(4), look, Option::is_some).await;
+    assert_eq!(status.and_then(|status| status.code()), Some(1));
+    assert!(inside.await.expect("it was asked").is_err());
+    stage.node().process.signal(Signal::CONT);
+}
