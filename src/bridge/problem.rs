@@ -1,10 +1,10 @@
 //! What went wrong with a request, as RFC 9457 problem details.
 //! Leaves to `routes.rs` and `send.rs`: when to say it.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder,
+    HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
         StatusCode,
         header::{ALLOW, CACHE_CONTROL, RETRY_AFTER},
@@ -25,9 +25,13 @@ pub(super) enum Sent {
     Maybe,
 }
 
-/// A problem, and what is known beside it.
+/// A problem. Boxed, because what goes well should not have to carry the room for it.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Details>);
+
+/// What is known of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+struct Details {
     /// `urn:holdline:problem:` and a word that stays the same, for programs.
     r#type: String,
     title: &'static str,
@@ -52,7 +56,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Details {
             r#type: format!("urn:holdline:problem:{word}"),
             title,
             status,
@@ -62,7 +66,7 @@ impl Problem {
             state: None,
             retry_after: None,
             allow: None,
-        }
+        }))
     }
 
     /// A request that cannot be understood.
@@ -84,8 +88,9 @@ impl Problem {
     /// A method that this route does not have.
     pub(super) fn method(allow: &'static str) -> Self {
         let detail = format!("this route takes {allow}");
-        let problem = Self::new(405, "method", "This route does not have this method", detail);
-        Self { allow: Some(allow), ..problem }
+        let mut problem = Self::new(405, "method", "This route does not have this method", detail);
+        problem.0.allow = Some(allow);
+        problem
     }
 
     /// Why there is no link for a request.
@@ -142,38 +147,54 @@ impl Problem {
             }
             _ => "",
         };
-        let problem = Self::new(status, failure.label(), title, format!("{failure}{hint}"));
-        let problem = match failure {
+        let sent = if failure.maybe_sent() { Sent::Maybe } else { Sent::No };
+        let detail = format!("{failure}{hint}");
+        let mut problem = Self::new(status, failure.label(), title, detail).sent(sent);
+        problem.0.server = Some(held.name.to_string());
+        problem.0.state = Some(state.name());
+        match failure {
             Failure::QueueFull(_) => problem.retry_after(next_try(state)),
             _ => problem,
-        };
-        let sent = if failure.maybe_sent() { Sent::Maybe } else { Sent::No };
-        let server = Some(held.name.to_string());
-        Self { server, state: Some(state.name()), ..problem.sent(sent) }
+        }
     }
 
-    /// Says what became of the message.
-    pub(super) fn sent(self, sent: Sent) -> Self {
-        Self { sent: Some(self.sent.unwrap_or(sent)), ..self }
+    /// Says what became of the message, unless that is said already.
+    pub(super) fn sent(mut self, sent: Sent) -> Self {
+        self.0.sent.get_or_insert(sent);
+        self
     }
 
     /// Says when to try again, in seconds.
-    pub(super) fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// The answer that tells it.
     pub(super) fn answer(&self) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut answer = HttpResponseBuilder::new(status);
         answer.insert_header((CACHE_CONTROL, "no-store")).content_type("application/problem+json");
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             answer.insert_header((RETRY_AFTER, seconds.to_string()));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.0.allow {
             answer.insert_header((ALLOW, allow));
         }
-        answer.json(self)
+        answer.json(&self.0)
+    }
+}
+
+/// In words, for people.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn error_response(&self) -> HttpResponse {
+        self.answer()
     }
 }
 

@@ -93,7 +93,7 @@ async fn connect(
     request: HttpRequest,
     body: web::Payload,
     shared: web::Data<Shared>,
-) -> Result<HttpResponse, Answered> {
+) -> Result<HttpResponse, Problem> {
     let body = whole(&request, body, CONNECT_BYTES_MAX, shared.options.timeout).await?;
     let wish: Connect = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad_request(format!(r#"the body must be {{"server": "ws://…"}}: {error}"#))
@@ -125,7 +125,7 @@ struct Farewell {
 async fn disconnect(
     request: HttpRequest,
     shared: web::Data<Shared>,
-) -> Result<HttpResponse, Answered> {
+) -> Result<HttpResponse, Problem> {
     let farewell: Farewell = query(&request)?;
     let held = named(&shared, farewell.server.as_deref())?;
     shared.links.disconnect(&held).await;
@@ -138,14 +138,14 @@ async fn disconnect(
 async fn reconnect(
     request: HttpRequest,
     shared: web::Data<Shared>,
-) -> Result<HttpResponse, Answered> {
+) -> Result<HttpResponse, Problem> {
     let which: Which = query(&request)?;
     let held = named(&shared, which.server.as_deref())?;
     shared.links.reconnect(&held).await;
     Ok(report(&held))
 }
 
-async fn status(request: HttpRequest, shared: web::Data<Shared>) -> Result<HttpResponse, Answered> {
+async fn status(request: HttpRequest, shared: web::Data<Shared>) -> Result<HttpResponse, Problem> {
     let which: Which = query(&request)?;
     Ok(report(&named(&shared, which.server.as_deref())?))
 }
@@ -180,7 +180,7 @@ struct From {
 async fn messages(
     request: HttpRequest,
     shared: web::Data<Shared>,
-) -> Result<HttpResponse, Answered> {
+) -> Result<HttpResponse, Problem> {
     let from: From = query(&request)?;
     let server = from.server.as_deref().map(parse).transpose().map_err(Problem::refused)?;
     let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
@@ -194,9 +194,7 @@ async fn messages(
     let Some(seat) = shared.gate.reader() else {
         let max = shared.options.readers_max;
         let detail = format!("there are {max} readers, which is the limit (--readers-max)");
-        return Err(Problem::new(503, "readers_max", "Too many readers", detail)
-            .retry_after(1)
-            .into());
+        return Err(Problem::new(503, "readers_max", "Too many readers", detail).retry_after(1));
     };
     let server = server.map(|url| url.without_query());
     let kept = Arc::clone(&shared.kept);
@@ -242,26 +240,4 @@ async fn readyz(shared: web::Data<Shared>) -> HttpResponse {
 
 async fn nowhere() -> HttpResponse {
     Problem::new(404, "no_route", "There is no such route", format!("there are {ROUTES}")).answer()
-}
-
-/// A problem as a handler's error.
-#[derive(Debug)]
-struct Answered(Problem);
-
-impl std::convert::From<Problem> for Answered {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl std::fmt::Display for Answered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl actix_web::ResponseError for Answered {
-    fn error_response(&self) -> HttpResponse {
-        self.0.answer()
-    }
 }

@@ -59,7 +59,7 @@ async fn curl_gets_a_large_message_back_byte_by_byte() {
     let stage = stage.set("limits.outbox_bytes_max", "16MiB").start().await;
     let bridge = Bridge::to_echo(&stage, &[]).await;
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let bytes: Vec<u8> = (0..5_000_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..5_000_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
     let (sent, back) = (folder.path().join("sent"), folder.path().join("back"));
     std::fs::write(&sent, &bytes).expect("the folder is ours");
     let mut curl = Command::new("curl");

@@ -36,8 +36,11 @@ pub async fn prometheus_follows_connects_and_disconnects(stack: &Stack) {
     assert_eq!(gateway.len(), 1, "the gateway's exporter: {gateway:?}");
 }
 
-/// The container looks the gateway up by its name, with a C library that is linked statically.
-pub async fn curl_gets_its_reply_by_the_link(stack: &Stack) {
+/// The container looks the gateway up by its name, with a C library that is linked statically. The
+/// link goes again, because connections are counted in what follows.
+pub async fn curl_gets_its_reply_by_the_link(stack: &mut Stack) {
+    stack.set("COMPOSE_PROFILES", "metrics,link");
+    stack.up_again();
     let line = format!(
         r#"curl -H "Content-Type: application/json" -X POST http://localhost:{}/sh -d "Hello World""#,
         stack.link()
@@ -48,6 +51,8 @@ pub async fn curl_gets_its_reply_by_the_link(stack: &Stack) {
         let logs = stack.compose(&["logs", "--tail", "20", "link"]);
         panic!("{line}: {curl:?}\n{logs}");
     }
+    stack.compose(&["rm", "--stop", "--force", "link"]);
+    stack.set("COMPOSE_PROFILES", "metrics");
 }
 
 pub async fn wscat_idles_past_the_read_timeout(stack: &Stack) {

@@ -34,7 +34,7 @@ async fn the_stack_keeps_its_promises() {
     told(began, "the backend's image has at most 20 MB");
     first_use::prometheus_follows_connects_and_disconnects(&stack).await;
     told(began, "Prometheus follows connects and disconnects");
-    first_use::curl_gets_its_reply_by_the_link(&stack).await;
+    first_use::curl_gets_its_reply_by_the_link(&mut stack).await;
     told(began, "curl gets its reply by the link");
 
     // Short from here on, by the one variable.

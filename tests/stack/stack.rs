@@ -57,7 +57,7 @@ impl Stack {
         let (gateway, prometheus, link) = (port::free(), port::free(), port::free());
         let settings = [
             ("COMPOSE_PROJECT_NAME", project.clone()),
-            ("COMPOSE_PROFILES", "metrics,link".to_owned()),
+            ("COMPOSE_PROFILES", "metrics".to_owned()),
             ("HOLDLINE_RUN_DIR", run.path().display().to_string()),
             ("HOLDLINE_ENV_FILE", run.path().join("backend.env").display().to_string()),
             ("GATEWAY_PORT", format!("127.0.0.1:{gateway}")),
