@@ -3,7 +3,7 @@
 //!
 //! One promise per file, and each test is named by the sentence it proves.
 //!
-//! Needed: curl and `setpriv`. What is missing fails the test; nothing is skipped.
+//! Needed: curl, `setpriv`, and what `scripts/tool peers` gets. What is missing fails the test; nothing is skipped.
 
 #![allow(
     dead_code,
@@ -26,6 +26,7 @@ mod status;
 mod messages;
 // Who may ask, and what is kept from everybody.
 mod secrets;
+mod tls;
 mod visitors;
 // Start and end.
 mod refusals;

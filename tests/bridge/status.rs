@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::bridge::{Bridge, ask, json, url};
+use crate::harness::foreign::{Foreign, Kind};
 use crate::harness::relay::Relay;
 use crate::harness::{PATIENCE, Stage, until};
 
@@ -44,6 +45,16 @@ async fn an_open_link_tells_since_when_and_how_far_away_its_server_is() {
     let answer = bridge.get("/status").await;
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn the_subprotocol_that_the_server_chose_is_told() {
+    let server = Foreign::start(Kind::NodeWs).await;
+    let url = url(server.address(), "/echo");
+    let arguments = ["--server", &url, "-s", "chat.v0", "--subprotocol", "chat.v1"];
+    let bridge = Bridge::start(&arguments).await;
+    assert_eq!(bridge.is("OPEN").await["subprotocol"], "chat.v1");
+    assert_eq!(bridge.post("/sh", "Hello").await.text(), "Hello");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! What is asked is proven in the files beside.
 
 use crate::bridge::{Bridge, problem};
-use crate::harness::Stage;
+use crate::harness::{PATIENCE, Stage, until};
 
 #[tokio::test]
 async fn a_web_page_is_refused_on_every_route_and_told_why() {
@@ -53,13 +53,16 @@ async fn a_name_that_was_bent_to_lead_here_is_refused() {
 #[tokio::test]
 async fn a_listener_that_is_not_on_loopback_is_warned_of_and_may_be_called_by_any_name() {
     let bridge = Bridge::start(&["--listen", "0.0.0.0:0"]).await;
-    let warnings = bridge.troubles();
+    let look = async || bridge.troubles();
+    let warnings = until("a warning", PATIENCE, look, |warnings| !warnings.is_empty()).await;
     assert!(warnings[0].words.contains("not on loopback"), "{warnings:?}");
     let address = ([127, 0, 0, 1], bridge.address.port()).into();
     let request = "GET /healthz HTTP/1.1\r\nHost: link:7456\r\n\r\n";
     let answer = crate::harness::http::send(address, request.as_bytes()).await.expect("an answer");
     assert_eq!(answer.status, 200);
     let quiet = Bridge::start(&[]).await;
+    // Whoever answers has said what it had to say.
+    assert_eq!(quiet.get("/healthz").await.status, 200);
     assert!(quiet.troubles().is_empty(), "{:?}", quiet.troubles());
 }
 
