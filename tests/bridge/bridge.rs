@@ -168,6 +168,25 @@ pub async fn messages_at(stage: &Stage, bridge: &Bridge) -> usize {
     ends.last().map_or(0, |end| end.number("in") as usize)
 }
 
+/// Stops the stage's backend in its tracks: the kernel still takes what comes for it, and nothing
+/// is answered. Waits until every thread of it has stopped; a busy machine needs a moment for that.
+pub async fn freeze(stage: &mut Stage) {
+    let process = &stage.node().process;
+    process.signal(Signal::STOP);
+    let tasks = format!("/proc/{}/task", process.id());
+    let running = async || {
+        let tasks = std::fs::read_dir(&tasks).expect("it runs").map_while(Result::ok);
+        let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status"));
+        tasks.map_while(|task| status(task).ok()).filter(|it| !it.contains("State:\tT")).count()
+    };
+    until("a backend that stands still", PATIENCE, running, |running| *running == 0).await;
+}
+
+/// Takes [`freeze`] back.
+pub fn thaw(stage: &mut Stage) {
+    stage.node().process.signal(Signal::CONT);
+}
+
 /// A `ws:` URL.
 pub fn url(address: SocketAddr, path: &str) -> String {
     format!("ws://{address}{path}")

@@ -4,9 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use crate::bridge::{Bridge, ask, json, messages_at, problem, url};
+use crate::bridge::{Bridge, ask, freeze, json, messages_at, problem, thaw, url};
 use crate::harness::relay::Relay;
 use crate::harness::{PATIENCE, Stage, until};
 
@@ -14,7 +12,7 @@ use crate::harness::{PATIENCE, Stage, until};
 async fn a_server_that_does_not_answer_costs_504_and_the_message_may_have_arrived() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &[]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let began = Instant::now();
     let answer = bridge.post("/sh?timeout=300ms", "Hello").await;
     let took = began.elapsed();
@@ -23,7 +21,7 @@ async fn a_server_that_does_not_answer_costs_504_and_the_message_may_have_arrive
     assert_eq!(detail, "no reply came within 300ms; the message may have arrived");
     let answer = json(&answer);
     assert_eq!(answer["server"], url(stage.address(), "/ws/echo"));
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
     assert_eq!(bridge.post("/sh", "and on it goes").await.text(), "and on it goes");
     assert_eq!(bridge.link().await["last_disconnect"]["reason"], "out_of_step");
 }
@@ -32,17 +30,17 @@ async fn a_server_that_does_not_answer_costs_504_and_the_message_may_have_arrive
 async fn the_time_of_a_request_that_does_not_say_is_the_one_given_at_start() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &["--timeout", "200ms", "--timeout-max", "1s"]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let answer = bridge.post("/sh", "Hello").await;
     assert!(problem(&answer, 504, "no_reply_in_time", Some("maybe")).contains("200ms"));
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
 }
 
 #[tokio::test]
 async fn a_server_that_dies_with_the_message_costs_502_and_the_message_may_have_arrived() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &[]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let asked = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"Hello").await });
     bridge.has("in_flight", 1).await;
@@ -137,14 +135,14 @@ async fn a_server_that_does_not_want_us_costs_502_with_its_words() {
 async fn whoever_stops_waiting_takes_nobody_s_reply_and_leaves_nothing_behind() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &[]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let gone = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"gone").await });
     bridge.has("in_flight", 1).await;
     gone.abort();
     let stays = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"stays").await });
     bridge.has("in_flight", 2).await;
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
     assert_eq!(stays.await.expect("it was asked").text(), "stays");
     bridge.has("in_flight", 0).await;
     let count = async || bridge.scrape().await.sum("holdline_link_unasked_messages_total");

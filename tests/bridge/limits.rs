@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::bridge::{Bridge, ask, problem};
+use crate::bridge::{Bridge, ask, freeze, problem, thaw};
 use crate::harness::{Stage, http};
 
 #[tokio::test]
@@ -55,7 +54,7 @@ async fn a_body_that_breaks_off_sends_nothing() {
 async fn more_requests_at_once_than_allowed_cost_503_and_the_others_go_on() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &["--requests-max", "2", "--in-flight-max", "1"]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let ask_one = || tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"Hello").await });
     let asked = [ask_one(), ask_one()];
@@ -64,7 +63,7 @@ async fn more_requests_at_once_than_allowed_cost_503_and_the_others_go_on() {
     let answer = bridge.post("/sh", "one too many").await;
     assert!(problem(&answer, 503, "requests_max", Some("no")).contains("--requests-max"));
     assert_eq!(answer.header("retry-after"), Some("1"));
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
     for asked in asked {
         assert_eq!(asked.await.expect("it was asked").text(), "Hello");
     }

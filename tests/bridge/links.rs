@@ -1,9 +1,7 @@
 //! Several links: who may be linked to, how many, and that none pays for another.
 //! How each is doing is told in `status`.
 
-use rustix::process::Signal;
-
-use crate::bridge::{Bridge, ask, json, messages_at, problem, url};
+use crate::bridge::{Bridge, ask, freeze, json, messages_at, problem, thaw, url};
 use crate::harness::relay::Relay;
 use crate::harness::{PATIENCE, Stage, until};
 
@@ -143,7 +141,7 @@ async fn a_link_in_trouble_does_not_delay_another() {
     let servers = [url(ill.address(), "/ws/echo"), url(well.address(), "/ws/echo")];
     let bridge = Bridge::start(&["--server", &servers[0], "--server", &servers[1]]).await;
     bridge.all_are("OPEN").await;
-    ill.node().process.signal(Signal::STOP);
+    freeze(&mut ill).await;
     let address = bridge.address;
     let stuck: Vec<_> = (0..80)
         .map(|_| tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"Hello").await }))
@@ -154,7 +152,7 @@ async fn a_link_in_trouble_does_not_delay_another() {
         let answer = bridge.post(&format!("/sh?server={}&timeout=5s", servers[1]), "well").await;
         assert_eq!(answer.text(), "well");
     }
-    ill.node().process.signal(Signal::CONT);
+    thaw(&mut ill);
     for stuck in stuck {
         assert_eq!(stuck.await.expect("it was asked").text(), "Hello");
     }

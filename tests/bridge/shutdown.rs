@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::bridge::{Bridge, ask, problem};
+use crate::bridge::{Bridge, ask, freeze, problem, thaw};
 use crate::harness::{PATIENCE, Stage, until};
 
 #[tokio::test]
 async fn requests_that_are_being_served_end_well_newcomers_are_refused_and_the_link_says_goodbye() {
     let mut stage = Stage::backend().start().await;
     let mut bridge = Bridge::to_echo(&stage, &[]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let inside = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"inside").await });
     bridge.has("in_flight", 1).await;
@@ -24,7 +24,7 @@ async fn requests_that_are_being_served_end_well_newcomers_are_refused_and_the_l
     problem(&answer, 503, "shutdown", None);
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(bridge.get("/healthz").await.status, 200, "it lives still");
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
     let answer = inside.await.expect("it was asked");
     assert_eq!((answer.status, answer.text().as_str()), (200, "inside"));
     assert!(bridge.process.ended(Duration::from_secs(10)).await.success());
@@ -38,7 +38,7 @@ async fn requests_that_are_being_served_end_well_newcomers_are_refused_and_the_l
 async fn a_request_that_takes_too_long_is_cut_and_told_so() {
     let mut stage = Stage::backend().start().await;
     let mut bridge = Bridge::to_echo(&stage, &["--drain-timeout", "200ms"]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let inside = tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"inside").await });
     bridge.has("in_flight", 1).await;
@@ -47,7 +47,7 @@ async fn a_request_that_takes_too_long_is_cut_and_told_so() {
     problem(&answer, 502, "lost", Some("maybe"));
     assert!(bridge.process.ended(Duration::from_secs(10)).await.success());
     assert!(bridge.process.log.lines().iter().any(|line| line.words.contains("cut short")));
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_idle_bridge_ends_within_two_seconds_also_by_ctrl_c() {
 async fn a_second_signal_ends_it_at_once() {
     let mut stage = Stage::backend().start().await;
     let mut bridge = Bridge::to_echo(&stage, &[]).await;
-    stage.node().process.signal(Signal::STOP);
+    freeze(&mut stage).await;
     let address = bridge.address;
     let inside = tokio::spawn(async move {
         let request = b"POST /sh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
@@ -96,5 +96,5 @@ async fn a_second_signal_ends_it_at_once() {
     let status = until("an end", Duration::from_secs(4), look, Option::is_some).await;
     assert_eq!(status.and_then(|status| status.code()), Some(1));
     assert!(inside.await.expect("it was asked").is_err());
-    stage.node().process.signal(Signal::CONT);
+    thaw(&mut stage);
 }
