@@ -32,7 +32,7 @@ use actix_service::map_config;
 use actix_web::{App, dev::AppConfig, middleware::from_fn, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-pub use self::options::Options;
+pub use self::options::{Allowed, Options};
 use self::{gate::Gate, kept::Kept, links::Links};
 use crate::{
     dial::{End, Refusal},

@@ -86,10 +86,10 @@ impl Links {
         if let Some(known) = known(&held, &url) {
             return Ok((known.clone(), false));
         }
-        let allowed = self.options.allowed.iter().filter(|dial| dial.url().contains(&url));
+        let allowed = self.options.allowed.iter().filter(|it| it.url().contains(&url));
         // The narrowest, so that what is said of a part goes before what is said of the whole.
-        let narrowest = allowed.max_by_key(|dial| dial.url().path_and_query().len());
-        let Some(dial) = narrowest else {
+        let narrowest = allowed.max_by_key(|it| it.url().path_and_query().len());
+        let Some(allowed) = narrowest else {
             return Err(Refused::NotAllowed(url.without_query()));
         };
         if held.len() >= self.options.links_max {
@@ -98,7 +98,7 @@ impl Links {
         if self.over.load(Ordering::SeqCst) {
             return Err(Refused::Over);
         }
-        let opened = self.open(dial.to(url), false);
+        let opened = self.open(allowed.dial_to(url).map_err(Refused::BadUrl)?, false);
         held.push(Arc::clone(&opened));
         Ok((opened, true))
     }

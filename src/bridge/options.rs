@@ -1,10 +1,10 @@
 //! How a bridge is to behave: where it listens, which servers it knows, and every limit.
 //! Leaves to `cli/link.rs`: where the values come from.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    dial::Dial,
+    dial::{Dial, Invalid, ServerUrl},
     link::{self, Patience},
     metrics::LinkMetrics,
 };
@@ -17,10 +17,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Servers to be linked to from the start. A request that names none goes to the first.
     pub servers: Vec<Dial>,
-    /// A request may also name a server that is one of these or lies below one of these
-    /// ([`contains`](crate::dial::ServerUrl::contains)); it is dialled in the same way, with the
-    /// same header fields. Default: none.
-    pub allowed: Vec<Dial>,
+    /// What else a request may name. Default: nothing.
+    pub allowed: Vec<Allowed>,
     /// The time that a request has which does not say itself. Default: 10 s.
     pub timeout: Duration,
     /// The most that a request may ask for. Default: 60 s.
@@ -52,6 +50,46 @@ pub struct Options {
     pub readers_max: usize,
     /// How long a shutdown waits for requests that are being served. Default: 10 s.
     pub drain_timeout: Duration,
+}
+
+/// A server that requests may name, and all that lie below it
+/// ([`contains`](ServerUrl::contains)).
+#[derive(Clone)]
+pub struct Allowed {
+    /// Where it leads says what is allowed.
+    dial: Dial,
+    /// Sent to each of these servers, credentials included: [`Dial::to`] takes none along.
+    fields: Vec<(String, String)>,
+}
+
+impl Allowed {
+    /// Whatever lies within the dial's URL, dialled in the same way with these header fields.
+    ///
+    /// # Errors
+    /// When one of them is no field of HTTP, or one that the handshake writes itself.
+    pub fn within(dial: Dial, fields: Vec<(String, String)>) -> Result<Self, Invalid> {
+        let allowed = Self { dial, fields };
+        allowed.dial_to(allowed.url().clone())?;
+        Ok(allowed)
+    }
+
+    /// What is allowed.
+    pub fn url(&self) -> &ServerUrl {
+        self.dial.url()
+    }
+
+    /// The way to one of these servers.
+    pub(super) fn dial_to(&self, url: ServerUrl) -> Result<Dial, Invalid> {
+        let mut fields = self.fields.iter();
+        fields.try_fold(self.dial.to(url), |dial, (name, value)| dial.header(name, value))
+    }
+}
+
+/// Without the values of header fields, which may be secrets.
+impl fmt::Debug for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Allowed").field(&self.dial).finish()
+    }
 }
 
 impl Default for Options {
@@ -91,6 +129,9 @@ impl Options {
             queue_bytes_max: self.queue_bytes_max,
             in_flight_max: self.in_flight_max,
             message_bytes_max: self.message_bytes_max,
+            // What is kept afterwards is no more.
+            unasked_max: self.messages_max,
+            unasked_bytes_max: self.messages_bytes_max,
             metrics: Some(Arc::clone(metrics)),
             ..link::Options::new(dial)
         }

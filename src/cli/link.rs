@@ -100,7 +100,7 @@ impl Args {
         let dialler = self.dialing.dialler()?;
         for text in &self.servers {
             let url = text.parse().map_err(|why| format!("--server: {why}"))?;
-            options.servers.push(dialler.dial(url, true)?);
+            options.servers.push(dialler.server(url)?);
         }
         if options.servers.len() > options.links_max {
             let (given, max) = (options.servers.len(), options.links_max);
@@ -111,7 +111,7 @@ impl Args {
         {
             for text in texts {
                 let url = bare(flag, text)?;
-                options.allowed.push(dialler.dial(url, flag != "--allow")?);
+                options.allowed.push(dialler.allowed(url, flag != "--allow")?);
             }
         }
         Ok(options)

@@ -4,6 +4,7 @@
 use std::{fs, path::Path, path::PathBuf, time::Duration};
 
 use holdline::{
+    bridge::Allowed,
     config::parse_duration,
     dial::{Dial, Invalid, ServerUrl, Tls},
 };
@@ -114,13 +115,28 @@ impl Dialing {
 }
 
 impl Dialler {
-    /// Whether any header field or certificate says who we are.
-    pub(super) fn dial(&self, url: ServerUrl, credentials: bool) -> Result<Dial, String> {
-        let tls = if credentials { &self.identified } else { &self.trusting };
-        let mut dial = Dial::new(url).timeout(self.timeout).tls(tls.clone());
-        for (name, value) in self.fields.iter().filter(|_| credentials) {
+    /// The way to a server that is told who we are.
+    pub(super) fn server(&self, url: ServerUrl) -> Result<Dial, String> {
+        let mut dial = self.plain(url, &self.identified)?;
+        for (name, value) in &self.fields {
             dial = dial.header(name, value).map_err(|why| named("--header", &why))?;
         }
+        Ok(dial)
+    }
+
+    /// What requests may name within this URL, and whether these servers are told who we are.
+    pub(super) fn allowed(&self, url: ServerUrl, credentials: bool) -> Result<Allowed, String> {
+        let (tls, fields) = match credentials {
+            true => (&self.identified, self.fields.clone()),
+            false => (&self.trusting, Vec::new()),
+        };
+        let allowed = Allowed::within(self.plain(url, tls)?, fields);
+        allowed.map_err(|why| named("--header", &why))
+    }
+
+    /// Without header fields.
+    fn plain(&self, url: ServerUrl, tls: &Tls) -> Result<Dial, String> {
+        let mut dial = Dial::new(url).timeout(self.timeout).tls(tls.clone());
         for name in &self.subprotocols {
             dial = dial.subprotocol(name).map_err(|why| named("--subprotocol", &why))?;
         }
