@@ -6,6 +6,7 @@ mod options;
 mod routes;
 mod visitor;
 
+mod body;
 mod send;
 
 mod feed;
@@ -115,7 +116,8 @@ impl Bridge {
         let metrics = Arc::new(metrics());
         let kept = Arc::new(Kept::new(options.messages_max, options.messages_bytes_max));
         let links = Links::new(Arc::clone(&options), Arc::clone(&metrics), Arc::clone(&kept));
-        let gate = Gate::new(options.requests_max, options.readers_max);
+        let (requests, bytes) = (options.requests_max, options.requests_bytes_max);
+        let gate = Gate::new(requests, bytes, options.readers_max);
         let shared = web::Data::new(Shared { options, links, kept, gate, metrics });
         let server = serve(listener, &shared)?;
         let handle = server.handle();

@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_has_nothing_to_tell_still_says_every_15_seconds_that_it_stands() {
-        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 9));
+        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 9, 9));
         let mut reader = reader(&kept, &gate);
         assert_eq!(reader.next().await.unwrap(), OPENING);
         for _ in 0..3 {
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn messages_for_others_do_not_hold_the_heartbeat_back() {
-        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 9));
+        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 9, 9));
         let seat = gate.reader().unwrap();
         let server = Some("ws://b/".to_owned());
         let mut reader =
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_drain_ends_the_stream_and_its_end_gives_the_seat_back() {
-        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 1));
+        let (kept, gate) = (Arc::new(Kept::new(9, 1 << 20)), Gate::new(9, 9, 1));
         let mut reader = reader(&kept, &gate);
         assert!(gate.reader().is_none(), "one reader is the most");
         assert_eq!(reader.next().await.unwrap(), OPENING);

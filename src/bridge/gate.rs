@@ -12,6 +12,8 @@ use tokio::{
 #[derive(Debug)]
 pub(super) struct Gate {
     requests: Arc<Semaphore>,
+    /// One permit per byte of a body.
+    bytes: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     /// Requests of any kind that are being served, streams of messages aside.
     inside: watch::Sender<usize>,
@@ -20,23 +22,36 @@ pub(super) struct Gate {
 
 /// A place among those of which there is a most; dropped, it is free again.
 pub(super) struct Seat {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// Both in one.
+    pub(super) fn and(&mut self, other: Self) {
+        self.permit.merge(other.permit);
+    }
 }
 
 /// A request that is being served, until it is dropped.
 pub(super) struct Visit<'a>(&'a Gate);
 
 impl Gate {
-    pub(super) fn new(requests_max: usize, readers_max: usize) -> Self {
+    pub(super) fn new(requests_max: usize, bytes_max: usize, readers_max: usize) -> Self {
         let seats = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        let (requests, readers) = (seats(requests_max), seats(readers_max));
+        let (requests, bytes) = (seats(requests_max), seats(bytes_max));
         let (inside, draining) = (watch::Sender::new(0), watch::Sender::new(false));
-        Self { requests, readers, inside, draining }
+        Self { requests, bytes, readers: seats(readers_max), inside, draining }
     }
 
     /// A place for a message on its way, if one is free.
     pub(super) fn request(&self) -> Option<Seat> {
         seat(&self.requests)
+    }
+
+    /// Room for so many bytes of a message on its way, if there is as much.
+    pub(super) fn bytes(&self, count: usize) -> Option<Seat> {
+        let permit = Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(count).ok()?);
+        Some(Seat { permit: permit.ok()? })
     }
 
     /// A place for a reader, if one is free.
@@ -81,5 +96,5 @@ impl Drop for Visit<'_> {
 
 fn seat(seats: &Arc<Semaphore>) -> Option<Seat> {
     let permit = Arc::clone(seats).try_acquire_owned().ok()?;
-    Some(Seat { _permit: permit })
+    Some(Seat { permit })
 }

@@ -39,6 +39,8 @@ pub struct Options {
     pub message_bytes_max: usize,
     /// The most requests being served at once. Default: 1,024.
     pub requests_max: usize,
+    /// The most bytes of their bodies together. Default: 64 MiB.
+    pub requests_bytes_max: usize,
     /// The most links. Default: 64.
     pub links_max: usize,
     /// The most messages that nobody asked for kept for readers. Default: 1,024.
@@ -108,6 +110,7 @@ impl Default for Options {
             in_flight_max: 64,
             message_bytes_max: 16 * 1024 * 1024,
             requests_max: 1024,
+            requests_bytes_max: 64 * 1024 * 1024,
             links_max: 64,
             messages_max: 1024,
             messages_bytes_max: 4 * 1024 * 1024,

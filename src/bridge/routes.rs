@@ -16,11 +16,12 @@ use serde::Deserialize;
 
 use super::{
     Shared,
+    body::whole,
     feed::Reader,
     links::{Held, parse},
     problem::Problem,
     report::{Entry, Report},
-    send::{query, send, whole},
+    send::{query, send},
     visitor,
 };
 use crate::metrics::CONTENT_TYPE;
@@ -94,7 +95,8 @@ async fn connect(
     body: web::Payload,
     shared: web::Data<Shared>,
 ) -> Result<HttpResponse, Problem> {
-    let body = whole(&request, body, CONNECT_BYTES_MAX, shared.options.timeout).await?;
+    let timeout = shared.options.timeout;
+    let (body, _room) = whole(&request, body, &shared, CONNECT_BYTES_MAX, timeout).await?;
     let wish: Connect = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad_request(format!(r#"the body must be {{"server": "ws://…"}}: {error}"#))
     })?;

@@ -8,13 +8,13 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
-use futures_util::StreamExt;
 use serde::Deserialize;
 
 use super::{
     Shared,
+    body::whole,
     problem::{Problem, Sent},
 };
 use crate::{config::parse_duration, message::Message};
@@ -66,7 +66,8 @@ async fn relay(
         None => shared.options.timeout,
         Some(text) => asked(text, shared.options.timeout_max)?,
     };
-    let body = whole(request, body, shared.options.message_bytes_max, timeout).await?;
+    let max = shared.options.message_bytes_max;
+    let (body, _room) = whole(request, body, shared, max, timeout).await?;
     let (server, message) = understand(request, body, query.server)?;
     let (held, _) = shared.links.meant(server.as_deref()).map_err(Problem::refused)?;
     let reply = held.link.request_within(message, timeout).await;
@@ -104,38 +105,6 @@ fn asked(text: &str, max: Duration) -> Result<Duration, Problem> {
         return Err(wrong(format!("must be more than 0s and at most {max:?} (--timeout-max)")));
     }
     Ok(timeout)
-}
-
-/// The whole body, if it is not larger than this and comes in this time.
-pub(super) async fn whole(
-    request: &HttpRequest,
-    mut body: web::Payload,
-    max: usize,
-    timeout: Duration,
-) -> Result<Bytes, Problem> {
-    let too_big = || Problem::too_big(format!("a body of at most {max} bytes is taken here"));
-    let length = request.headers().get("content-length").and_then(|it| it.to_str().ok());
-    if length.and_then(|it| it.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
-        return Err(too_big());
-    }
-    let reading = async {
-        let mut whole = BytesMut::new();
-        while let Some(part) = body.next().await {
-            let part = part.map_err(|error| {
-                Problem::bad_request(format!("the body could not be read: {error}"))
-            })?;
-            if whole.len() + part.len() > max {
-                return Err(too_big());
-            }
-            whole.extend_from_slice(&part);
-        }
-        Ok(whole.freeze())
-    };
-    let late = |_| {
-        let detail = format!("the body did not come within {timeout:?}");
-        Problem::new(408, "body_timeout", "The body did not come in time", detail)
-    };
-    tokio::time::timeout(timeout, reading).await.map_err(late)?
 }
 
 /// The message, and the server that the request names.

@@ -35,9 +35,10 @@ impl Board {
     /// A board, and what the supervisor must hold for as long as it lives.
     pub(super) fn new(metrics: Option<Arc<LinkMetrics>>) -> (Self, broadcast::Sender<Status>) {
         let status = Status {
+            // The first try begins with the link.
             state: State::Connecting,
             since: SystemTime::now(),
-            attempts: 0,
+            attempts: 1,
             opened: 0,
             rtt: None,
             subprotocol: None,
@@ -76,6 +77,10 @@ impl Board {
 
     /// A try begins.
     pub(super) fn connecting(&self) {
+        // The first one was there from the start.
+        if self.lock().state == State::Connecting {
+            return;
+        }
         self.change(|status| {
             status.attempts = status.attempts.saturating_add(1);
             status.state = State::Connecting;

@@ -68,3 +68,25 @@ async fn more_requests_at_once_than_allowed_cost_503_and_the_others_go_on() {
         assert_eq!(asked.await.expect("it was asked").text(), "Hello");
     }
 }
+
+#[tokio::test]
+async fn more_bytes_at_once_than_allowed_cost_503_and_come_back_with_the_replies() {
+    let mut stage = Stage::backend().start().await;
+    let limits = ["--message-bytes-max", "4KiB", "--requests-bytes-max", "6KiB"];
+    let bridge = Bridge::to_echo(&stage, &limits).await;
+    freeze(&mut stage).await;
+    let (address, large) = (bridge.address, "x".repeat(4096));
+    let body = large.clone();
+    let asked =
+        tokio::spawn(async move { ask(address, "POST", "/sh", &[], body.as_bytes()).await });
+    bridge.has("in_flight", 1).await;
+    let answer = bridge.post("/sh", &large).await;
+    let detail = problem(&answer, 503, "requests_bytes_max", Some("no"));
+    assert!(detail.contains("--requests-bytes-max"), "{detail}");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    thaw(&mut stage);
+    assert_eq!(asked.await.expect("it was asked").text(), large);
+    for _ in 0..3 {
+        assert_eq!(bridge.post("/sh", &large).await.text(), large);
+    }
+}

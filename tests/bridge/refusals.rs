@@ -32,6 +32,7 @@ fn a_wrong_value_is_refused_with_argument_value_and_rule() {
         ("--ping-interval", "never", "or \"off\""),
         ("--queue-max", "0", "at least 1"),
         ("--links-max", "many", "whole number"),
+        ("--requests-bytes-max", "1KiB", "at least --message-bytes-max"),
         ("--message-bytes-max", "64k", "KiB"),
         ("--listen", "localhost:7456", "IP address and a port"),
         ("--server", "ftp://a.example", "ws or wss"),

@@ -73,6 +73,31 @@ async fn a_lost_connection_is_restored_however_it_was_lost() {
 }
 
 #[tokio::test]
+async fn a_watch_tells_every_change_once() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    let link = Link::open(options(relay.address(), "/ws/echo"));
+    let mut watch = link.watch();
+    echoes(&link, "open").await;
+    relay.cut().await;
+    until("a second one", PATIENCE, async || link.status().opened, |opened| *opened == 2).await;
+    link.disconnect().await;
+    let mut seen = Vec::new();
+    let down = async {
+        while let Some(status) = watch.changed().await {
+            seen.push((status.state.name(), status.attempts));
+            if status.state == State::Closed {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, down).await.expect("it goes down");
+    let once = [("CONNECTING", 1), ("OPEN", 0), ("CLOSING", 0), ("CLOSED", 0)];
+    let again = [&once[..2], &once].concat();
+    assert_eq!(seen, again);
+}
+
+#[tokio::test]
 async fn after_a_long_life_the_first_try_is_made_at_once() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;

@@ -55,6 +55,10 @@ pub(super) struct Limits {
     #[arg(long, value_name = "N", env = "HOLDLINE_LINK_REQUESTS_MAX")]
     #[arg(default_value = "1024", value_parser = count)]
     requests_max: usize,
+    /// The most bytes of their bodies together; at least --message-bytes-max
+    #[arg(long, value_name = "BYTES", env = "HOLDLINE_LINK_REQUESTS_BYTES_MAX")]
+    #[arg(default_value = "64MiB", value_parser = size)]
+    requests_bytes_max: usize,
     /// The most links
     #[arg(long, value_name = "N", env = "HOLDLINE_LINK_LINKS_MAX")]
     #[arg(default_value = "64", value_parser = count)]
@@ -93,6 +97,12 @@ impl Limits {
                 self.timeout, self.timeout_max
             ));
         }
+        if self.requests_bytes_max < self.message_bytes_max {
+            return Err(format!(
+                "--requests-bytes-max {}: must be at least --message-bytes-max, which is {}",
+                self.requests_bytes_max, self.message_bytes_max
+            ));
+        }
         options.timeout = self.timeout;
         options.timeout_max = self.timeout_max;
         options.ping_interval = self.ping_interval.0;
@@ -105,6 +115,7 @@ impl Limits {
         options.in_flight_max = self.in_flight_max;
         options.message_bytes_max = self.message_bytes_max;
         options.requests_max = self.requests_max;
+        options.requests_bytes_max = self.requests_bytes_max;
         options.links_max = self.links_max;
         options.messages_max = self.messages_max;
         options.messages_bytes_max = self.messages_bytes_max;
