@@ -190,7 +190,7 @@ impl Line {
         }
         match Pin::new(&mut self.stream).poll_next(cx) {
             Poll::Ready(Some(Ok(message))) => Poll::Ready(Ok(self.seen(message))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.failed(error, cx))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.failed(error))),
             Poll::Ready(None) => Poll::Ready(Err(self.closed.clone().unwrap_or(End::Fin))),
             // Whatever had come before the fault has been read by now.
             Poll::Pending => match &self.write_fault {
@@ -245,15 +245,15 @@ impl Line {
         }
     }
 
-    fn failed(&mut self, error: Error, cx: &mut Context<'_>) -> End {
+    fn failed(&mut self, error: Error) -> End {
         // Who has said goodbye may hang up as it likes.
         if let Some(closed) = &self.closed {
             return closed.clone();
         }
         let end = End::from_error(error, self.notes());
         if let Some(code) = end.our_code() {
+            // Written at once, as far as the wire has room.
             self.close(code, "");
-            let _ = Pin::new(&mut self.stream).poll_flush(cx);
         }
         end
     }

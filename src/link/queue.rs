@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn over_either_limit_the_newcomer_is_told_and_nobody_else_notices() {
-        for (max, bytes_max) in [(2, 100), (8, 9)] {
+        for (max, bytes_max) in [(2, 100), (8, 9), (8, 8)] {
             let mut queue = queue(max, bytes_max);
             let mut first = push(&mut queue, "1234");
             let mut second = push(&mut queue, "1234");

@@ -143,7 +143,8 @@ mod tests {
     fn a_long_lived_connection_is_replaced_at_once_but_only_the_first_time() {
         for end in [End::Fin, End::Reset, End::NoPong(SHORT), closed(1000), closed(1012)] {
             let mut retry = retry();
-            assert_eq!(retry.after_end(&end, LONG), Next::AtOnce, "{end}");
+            let just = Patience::default().stable_after;
+            assert_eq!(retry.after_end(&end, just), Next::AtOnce, "{end}");
             wait(retry.after_end(&end, SHORT));
             assert_eq!(retry.tries(), 1);
         }

@@ -224,12 +224,16 @@ async fn in_flight_max_1_is_strict_question_and_answer() {
 #[tokio::test]
 async fn behind_others_in_flight_a_request_waits_no_longer_than_its_own_deadline() {
     let server = Foreign::start(Kind::NodeWs).await;
-    let link = Link::open(Options { in_flight_max: 1, ..options(server.address(), "/mute") });
+    // Without pings nothing else wakes it.
+    let (in_flight_max, ping_interval) = (1, None);
+    let options = options(server.address(), "/mute");
+    let link = Link::open(Options { in_flight_max, ping_interval, ..options });
     let mut first = Box::pin(link.request("never answered"));
     assert!(futures_util::poll!(&mut first).is_pending());
     until("one in flight", PATIENCE, async || link.status().in_flight, |it| *it == 1).await;
     let limit = Duration::from_millis(200);
-    let second = link.request_within("never sent", limit).await;
+    let second = link.request_within("never sent", limit);
+    let second = tokio::time::timeout(PATIENCE / 2, second).await.expect("it is told in time");
     assert_eq!(second, Err(Failure::NotSentInTime(limit, None)));
     assert_eq!((link.status().opened, link.status().in_flight), (1, 1), "the first waits on");
     assert!(futures_util::poll!(&mut first).is_pending());

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use holdline::dial::{Dial, End};
-use holdline::link::{Failure, Link, Loss, Options};
+use holdline::link::{Failure, Link, Loss, Options, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -116,6 +116,33 @@ async fn a_goodbye_that_nobody_answers_ends_in_time_and_costs_no_processor_time(
 }
 
 #[tokio::test]
+async fn who_closed_first_is_told_whoever_closes_after_it() {
+    let server = Raw::start();
+    let close_timeout = Duration::from_millis(300);
+    let link = Link::open(Options { close_timeout, ..options(server.address(), "/") });
+    let mut stream = server.accept().await;
+    stream.write_all(&[0x88, 2, 0x03, 0xe9]).await.expect("it reads");
+    until("CLOSING", PATIENCE, async || link.state(), |state| *state == State::Closing).await;
+    link.disconnect().await;
+    let (loss, _) = link.status().last_loss.expect("a loss");
+    assert_eq!(loss, Loss::Ended(End::ClosedByServer(1001, String::new())));
+    assert_eq!(close_codes(&heard(&mut stream).await.0), [1001], "answered, once");
+}
+
+#[tokio::test]
+async fn pings_that_queue_up_do_not_hide_a_standstill() {
+    let server = Foreign::start(Kind::NodeWs).await;
+    let mut options = options(server.address(), "/deaf");
+    options.write_timeout = Duration::from_millis(400);
+    (options.ping_interval, options.pong_timeout) = (Some(Duration::from_millis(50)), PATIENCE);
+    let link = Link::open(options);
+    let large = bytes::Bytes::from(vec![0; 12 * 1024 * 1024]);
+    let failure = link.request(large).await.expect_err("nobody reads it");
+    let timeout = End::WriteTimeout(Duration::from_millis(400));
+    assert_eq!(failure, Failure::Lost(Loss::Ended(timeout)));
+}
+
+#[tokio::test]
 async fn a_goodbyes_text_is_cut_to_what_a_close_frame_holds() {
     let server = Raw::start();
     let dial = Dial::new(format!("ws://{}", server.address()).parse().expect("a good URL"));
@@ -123,6 +150,7 @@ async fn a_goodbyes_text_is_cut_to_what_a_close_frame_holds() {
     let mut line = opened.expect("it opens").0;
     // 122 bytes of two each fit into 123, and no half letter.
     line.close(4000, &"é".repeat(99));
+    assert!(!line.is_writable(), "nothing follows a close frame");
     let finishing = tokio::spawn(line.finish(PATIENCE));
     let mut frame = vec![0; 6 + 2 + 122];
     stream.read_exact(&mut frame).await.expect("a close frame");

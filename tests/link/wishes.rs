@@ -132,7 +132,7 @@ async fn a_message_that_the_wire_takes_too_slowly_is_told_to_be_late() {
 async fn whatever_is_wished_in_whatever_order_everybody_is_told() {
     let _turn = heavy().await;
     let stage = Stage::backend().start().await;
-    for seed in 0..24 {
+    for seed in 0..12 {
         let relay = Relay::to(stage.address()).await;
         let options = options(relay.address(), "/ws/echo");
         let link = Link::open(Options { close_timeout: Duration::from_millis(50), ..options });
@@ -167,6 +167,41 @@ async fn whatever_is_wished_in_whatever_order_everybody_is_told() {
         while let Some(told) = soon("somebody", told.join_next()).await {
             told.expect("no panic");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_reconnect_while_it_connects_changes_nothing() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    relay.black_hole();
+    let link = Link::open(options(relay.address(), "/ws/echo"));
+    until("a try", PATIENCE, async || relay.accepted(), |accepted| *accepted == 1).await;
+    soon("the reconnect", link.reconnect()).await;
+    // Time enough for another try, had one begun.
+    let unsent = link.request_within("nobody answers", Duration::from_millis(200)).await;
+    assert!(unsent.is_err_and(|failure| !failure.maybe_sent()));
+    assert_eq!((link.state(), relay.accepted()), (State::Connecting, 1));
+}
+
+#[tokio::test]
+async fn while_a_link_connects_or_waits_every_deadline_is_kept() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    let mut options = options(relay.address(), "/ws/echo");
+    (options.patience.backoff_first, options.patience.backoff_max) = (PATIENCE * 99, PATIENCE * 99);
+    relay.black_hole();
+    let connecting = Link::open(options.clone());
+    until("a try", PATIENCE, async || relay.accepted(), |accepted| *accepted == 1).await;
+    relay.refuse();
+    let waiting = Link::open(options);
+    is(&waiting, "RECONNECTING").await;
+    for link in [connecting, waiting] {
+        let (state, limit) = (link.state(), Duration::from_millis(100));
+        let unsent = link.request_within("in time", limit);
+        let unsent = tokio::time::timeout(PATIENCE / 2, unsent).await.expect("it is told");
+        assert!(matches!(unsent, Err(Failure::NotSentInTime(told, _)) if told == limit));
+        assert_eq!(link.state(), state);
     }
 }
 
