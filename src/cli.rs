@@ -2,12 +2,17 @@
 //! What the commands do is left to the library.
 
 mod config;
+mod connect;
+mod dialing;
 mod exit;
 mod health;
+mod interrupt;
 mod link;
 mod log;
+mod moment;
 mod serve;
 mod signals;
+mod span;
 
 use std::process::ExitCode;
 
@@ -30,6 +35,7 @@ enum Command {
     Config(config::Args),
     Health(health::Args),
     Link(Box<link::Args>),
+    Connect(Box<connect::Args>),
 }
 
 /// Runs the command that the process's arguments name.
@@ -39,6 +45,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Config(args) }) => config::run(args),
         Ok(Arguments { command: Command::Health(args) }) => health::run(args),
         Ok(Arguments { command: Command::Link(args) }) => link::run(*args),
+        Ok(Arguments { command: Command::Connect(args) }) => connect::run(*args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();
