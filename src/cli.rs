@@ -10,6 +10,7 @@ mod interrupt;
 mod link;
 mod log;
 mod moment;
+mod ping;
 mod serve;
 mod signals;
 mod span;
@@ -36,6 +37,7 @@ enum Command {
     Health(health::Args),
     Link(Box<link::Args>),
     Connect(Box<connect::Args>),
+    Ping(Box<ping::Args>),
 }
 
 /// Runs the command that the process's arguments name.
@@ -46,6 +48,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Health(args) }) => health::run(args),
         Ok(Arguments { command: Command::Link(args) }) => link::run(*args),
         Ok(Arguments { command: Command::Connect(args) }) => connect::run(*args),
+        Ok(Arguments { command: Command::Ping(args) }) => ping::run(*args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();
