@@ -94,8 +94,9 @@ impl<'a> Conversation<'a> {
             Ok(ending) => {
                 self.talk.screen.show(&Happening::Ended(ending.end.clone()))?;
                 if self.in_doubt > 0 && ending.wish != Wish::Granted {
+                    let messages = if self.in_doubt == 1 { "message" } else { "messages" };
                     let words = format!(
-                        "{} of the last messages may not have arrived; they are not sent again",
+                        "the last {} {messages} may not have arrived; nothing is sent twice",
                         self.in_doubt
                     );
                     self.talk.trouble(words)?;

@@ -72,6 +72,14 @@ impl Source {
         matches!(self, Self::Keys(_))
     }
 
+    /// How many lines are known to come.
+    pub(super) fn left(&self) -> usize {
+        match self {
+            Self::Given(lines) => lines.len(),
+            Self::Keys(_) | Self::Input(_) => 0,
+        }
+    }
+
     /// What comes next. Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Heard {
         match self {

@@ -100,7 +100,7 @@ impl Talk {
                     let next = retry.after_refusal(&refusal);
                     self.screen.show(&Happening::Refused(refusal))?;
                     if self.options.once {
-                        return Ok(false);
+                        return self.gave_up();
                     }
                     next
                 }
@@ -229,9 +229,10 @@ impl Talk {
 
     /// Whether nothing is left that was to be sent; says so if not.
     fn all_was_sent(&mut self) -> io::Result<bool> {
-        let left = self.outgoing.len();
+        let left = self.outgoing.len() + self.source.left();
         if left > 0 {
-            self.trouble(format!("{left} of the last lines were not sent"))?;
+            let lines = if left == 1 { "line was" } else { "lines were" };
+            self.trouble(format!("{left} {lines} not sent"))?;
         }
         Ok(left == 0)
     }
