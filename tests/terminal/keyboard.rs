@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::harness::Stage;
 use crate::harness::peer::Event;
+use crate::harness::wait::{PATIENCE, until};
 use crate::person::{COLUMNS, Person};
 use crate::stub::{self, Deed, Stub};
 
@@ -54,6 +55,23 @@ async fn slash_commands_are_frames_of_their_own() {
     let ends = stage.ends();
     assert!(ends[0].says("reason", "peer_closed") && ends[0].says("code", "4001"), "{ends:?}");
     assert!(ends[0].says("in", "1"), "control frames are no messages: {ends:?}");
+}
+
+#[tokio::test]
+async fn the_pong_of_a_typed_ping_is_shown_even_when_the_heartbeat_sent_the_same() {
+    let stub = Stub::start(Vec::new(), |frame| {
+        let pong = frame.0 == stub::PING;
+        Deed::Say(if pong { stub::frame(stub::PONG, &frame.1) } else { Vec::new() })
+    })
+    .await;
+    let mut person =
+        Person::connects(&stub.url(), &["-P", "--slash", "--ping-interval", "100ms"]).await;
+    let pinged = async || stub.heard().frames;
+    let first = (stub::PING, b"00000001".to_vec());
+    until("a heartbeat", PATIENCE, pinged, |frames| frames.contains(&first)).await;
+    person.enters("/ping 00000001").await;
+    person.sees("< Received pong (data: \"00000001\")").await;
+    assert_eq!(person.count("Received"), 1, "{}", person.contents());
 }
 
 #[tokio::test]

@@ -75,7 +75,8 @@ async fn a_server_that_went_silent_is_noticed_by_our_own_heartbeat() {
     let url = format!("ws://{}/ws/echo", stage.address());
     let heartbeat = ["--ping-interval", "200ms", "--pong-timeout", "1s"];
     let mut person = Person::connects(&url, &heartbeat).await;
-    let mut trusting = Person::connects(&url, &["--ping-interval", "off"]).await;
+    let mut trusting =
+        Person::connects(&url, &["--ping-interval", "off", "--pong-timeout", "300ms"]).await;
     stage.node().process.signal(Signal::STOP);
     person.sees("Disconnected: lost: no pong within 1s").await;
     person.sees("Reconnecting").await;
@@ -84,6 +85,7 @@ async fn a_server_that_went_silent_is_noticed_by_our_own_heartbeat() {
     stage.node().process.signal(Signal::CONT);
     person.sees("Connected again").await;
     trusting.sees("< ?").await;
+    assert_eq!(trusting.count("Disconnected"), 0);
 }
 
 #[tokio::test]

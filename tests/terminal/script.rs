@@ -45,9 +45,13 @@ impl Script {
     }
 
     /// Gives it input; false when it takes no more.
+    ///
+    /// # Panics
+    /// When it takes its time.
     pub async fn gives(&mut self, bytes: &[u8]) -> bool {
         let input = self.input.as_mut().expect("the input was not ended");
-        input.write_all(bytes).await.is_ok() && input.flush().await.is_ok()
+        let given = async { input.write_all(bytes).await.is_ok() && input.flush().await.is_ok() };
+        timeout(PATIENCE, given).await.expect("somebody reads the input")
     }
 
     /// Ends its input.

@@ -232,7 +232,10 @@ impl Talk {
         let left = self.outgoing.len() + self.source.left();
         if left > 0 {
             let lines = if left == 1 { "line was" } else { "lines were" };
-            self.trouble(format!("{left} {lines} not sent"))?;
+            // What nobody read cannot be counted.
+            let unread = matches!(self.source, Source::Input(_)) && !self.input_over;
+            let more = if unread { ", nor what the input still holds" } else { "" };
+            self.trouble(format!("{left} {lines} not sent{more}"))?;
         }
         Ok(left == 0)
     }
