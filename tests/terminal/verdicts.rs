@@ -103,7 +103,7 @@ async fn wrong_arguments_exit_64_and_name_what_is_wrong() {
         (&["connect", "ws://a", "--ca", "/nonexistent.pem"], "--ca /nonexistent.pem"),
         (&["connect", "ws://a", "--cert", "x"], "--key"),
         (&["connect", "ws://a", "-w", "soon"], "--wait"),
-        (&["connect", "ws://a", "--ping-interval", "20"], "20s or 20ms"),
+        (&["connect", "ws://a", "--ping-interval", "20"], "\"20s\" or \"20ms\""),
         (&["connect", "ws://a", "--slash", "-x", "/nope"], "--execute: unrecognized"),
         (&["connect", "ws://a", "--hex", "-x", "xyz"], "--execute: not hexadecimal"),
         (&["ping"], "<URL>"),
