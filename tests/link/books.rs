@@ -85,6 +85,8 @@ async fn after_a_known_sequence_every_metric_has_its_known_value() {
         assert_eq!(waiting.await, Err(Failure::Down(None)));
     }
     assert_eq!(link.request("down").await, Err(Failure::Down(None)));
+    // Not a request, and not counted as one.
+    assert_eq!(link.send("down").await, Err(Failure::Down(None)));
     assert_eq!(states(&metrics), [0.0, 0.0, 0.0, 1.0, 0.0]);
 
     relay.accept();
@@ -100,6 +102,7 @@ async fn after_a_known_sequence_every_metric_has_its_known_value() {
     relay.resume();
     opens(&link, 5).await;
     assert_eq!((link.status().in_flight, in_flight().await), (0, 0.0));
+    assert_eq!(link.status().attempts, 0, "none since it is open");
     assert_eq!(states(&metrics), [0.0, 1.0, 0.0, 0.0, 0.0]);
     let clone = link.clone();
     link.shutdown().await;

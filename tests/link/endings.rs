@@ -165,6 +165,7 @@ async fn wrong_answers_are_told_in_full() {
         let refusal = refused(dial(relay.address(), "/ws/echo")).await;
         assert_eq!(refusal.label(), label, "{refusal}");
         assert!(refusal.to_string().contains(words), "{refusal}");
+        assert!(!refusal.to_string().contains("<html>"), "a page is not for a line: {refusal}");
         if let Refusal::Status(answer) = refusal {
             let asked = (answer.status == 503).then_some(Duration::from_secs(7));
             assert_eq!(answer.retry_after(), asked);
