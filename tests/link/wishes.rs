@@ -134,7 +134,9 @@ async fn whatever_is_wished_in_whatever_order_everybody_is_told() {
     let stage = Stage::backend().start().await;
     for seed in 0..12 {
         let relay = Relay::to(stage.address()).await;
-        let options = options(relay.address(), "/ws/echo");
+        let mut options = options(relay.address(), "/ws/echo");
+        // Nobody need wait for long to be told.
+        options.request_timeout = Duration::from_millis(300);
         let link = Link::open(Options { close_timeout: Duration::from_millis(50), ..options });
         let (mut dice, mut told) = (fastrand::Rng::with_seed(seed), JoinSet::new());
         for _ in 0..60 {
