@@ -89,24 +89,29 @@ impl Dialing {
     }
 
     fn tls(&self) -> Result<Tls, String> {
-        let mut tls = Tls::default();
-        for file in &self.ca {
-            let pem = read("--ca", file)?;
-            tls = tls.trust(&pem).map_err(|wrong| format!("--ca {}: {wrong}", file.display()))?;
-        }
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            tls = tls
-                .identity(&read("--cert", cert)?, &read("--key", key)?)
-                .map_err(|wrong| format!("--cert, --key: {wrong}"))?;
-        }
-        if self.no_check {
-            tls = tls.trust_anybody();
-        }
-        Ok(tls)
+        identified(trusting(&self.ca, self.no_check)?, self.cert.as_deref(), self.key.as_deref())
     }
 }
 
-fn read(option: &str, file: &Path) -> Result<Vec<u8>, String> {
+/// Whom `--ca` and `--no-check` trust.
+pub(super) fn trusting(ca: &[PathBuf], anybody: bool) -> Result<Tls, String> {
+    let mut tls = Tls::default();
+    for file in ca {
+        let pem = read("--ca", file)?;
+        tls = tls.trust(&pem).map_err(|wrong| format!("--ca {}: {wrong}", file.display()))?;
+    }
+    Ok(if anybody { tls.trust_anybody() } else { tls })
+}
+
+/// Who we are by `--cert` and `--key`, which come together.
+pub(super) fn identified(tls: Tls, cert: Option<&Path>, key: Option<&Path>) -> Result<Tls, String> {
+    let (Some(cert), Some(key)) = (cert, key) else { return Ok(tls) };
+    let identified = tls.identity(&read("--cert", cert)?, &read("--key", key)?);
+    identified.map_err(|wrong| format!("--cert, --key: {wrong}"))
+}
+
+/// The bytes of a file that an option names.
+pub(super) fn read(option: &str, file: &Path) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| format!("{option} {}: {error}", file.display()))
 }
 

@@ -1,13 +1,18 @@
-//! The arguments that say how a server is dialled: credentials, subprotocols, whom to trust.
-//! Leaves to `holdline::dial`: doing it.
+//! How `holdline link` dials: each argument also a variable, and credentials apart from the rest,
+//! because not every server gets them. Leaves to `cli/dialing.rs`: what it shares with others.
 
-use std::{fs, path::Path, path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use holdline::{
     bridge::Allowed,
     config::parse_duration,
     dial::{Dial, Invalid, ServerUrl, Tls},
 };
+
+use crate::cli::dialing::{identified, read, trusting};
 
 /// How to dial.
 #[derive(Debug, clap::Args)]
@@ -33,9 +38,9 @@ pub(super) struct Dialing {
     #[arg(short = 's', long = "subprotocol", value_name = "NAME", value_delimiter = ' ')]
     #[arg(env = "HOLDLINE_LINK_SUBPROTOCOL")]
     subprotocols: Vec<String>,
-    /// Certificates (PEM) to trust beside the system's
-    #[arg(long, value_name = "FILE", env = "HOLDLINE_LINK_CA")]
-    ca: Option<PathBuf>,
+    /// Trust the certificates in this PEM file beside the system's; repeatable
+    #[arg(long, value_name = "FILE", env = "HOLDLINE_LINK_CA", value_delimiter = ' ')]
+    ca: Vec<PathBuf>,
     /// Our certificate chain (PEM), for servers that ask for one
     #[arg(long, value_name = "FILE", env = "HOLDLINE_LINK_CERT", requires = "key")]
     cert: Option<PathBuf>,
@@ -93,19 +98,9 @@ impl Dialing {
             }
             fields.push(("Authorization".to_owned(), format!("Bearer {token}")));
         }
-        let mut trusting = Tls::default();
-        if let Some(file) = &self.ca {
-            trusting = trusting.trust(&bytes("--ca", file)?).map_err(|why| named("--ca", &why))?;
-        }
-        if self.no_check {
-            trusting = trusting.trust_anybody();
-        }
-        let mut identified = trusting.clone();
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            let (cert, key) = (bytes("--cert", cert)?, bytes("--key", key)?);
-            let both = identified.identity(&cert, &key);
-            identified = both.map_err(|why| named("--cert, --key", &why))?;
-        }
+        let trusting = trusting(&self.ca, self.no_check)?;
+        let (cert, key) = (self.cert.as_deref(), self.key.as_deref());
+        let identified = identified(trusting.clone(), cert, key)?;
         if self.connect_timeout.is_zero() {
             return Err("--connect-timeout 0s: must be more than 0s".to_owned());
         }
@@ -148,11 +143,7 @@ fn named(flag: &str, why: &Invalid) -> String {
     format!("{flag}: {why}")
 }
 
-fn bytes(flag: &str, file: &Path) -> Result<Vec<u8>, String> {
-    fs::read(file).map_err(|error| format!("{flag} {}: {error}", file.display()))
-}
-
 fn text(flag: &str, file: &Path) -> Result<String, String> {
-    String::from_utf8(bytes(flag, file)?)
+    String::from_utf8(read(flag, file)?)
         .map_err(|_| format!("{flag} {}: must be UTF-8", file.display()))
 }
