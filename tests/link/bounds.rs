@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use holdline::dial::{Dial, Line};
 use holdline::link::{Failure, Link, Options, Patience, State};
 use holdline::metrics::LinkMetrics;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::harness::foreign::{Foreign, Kind};
@@ -31,6 +31,29 @@ async fn pings_that_cannot_be_answered_are_not_read_either() {
     assert!(written < 32 << 20, "{written} bytes of pings were taken");
     let lost = async || link.status().last_loss.map(|(loss, _)| loss.label());
     until("a loss", PATIENCE, lost, |loss| *loss == Some("write_timeout")).await;
+}
+
+#[tokio::test]
+async fn pings_that_can_be_answered_are_read_however_many() {
+    let server = Raw::start();
+    let link = Link::open(options(server.address(), "/"));
+    let (mut messages, stream) = (link.messages(), server.accept().await);
+    let (mut read, mut write) = stream.into_split();
+    let reading = tokio::spawn(async move {
+        let mut heard = vec![0; 16 * 1024];
+        while read.read(&mut heard).await.is_ok_and(|read| read > 0) {}
+    });
+    // Answered by far more than may wait for the wire at once.
+    let pings = [&[0x89, 125][..], &[b'x'; 125]].concat().repeat(4096);
+    let saying = async {
+        write.write_all(&pings).await.expect("it reads");
+        write.write_all(b"\x81\x04done").await.expect("it reads");
+        messages.recv().await
+    };
+    let told = tokio::time::timeout(PATIENCE, saying).await.expect("it reads on");
+    assert_eq!(told, Ok("done".into()));
+    drop(write);
+    reading.await.expect("no panic");
 }
 
 #[tokio::test]
