@@ -20,7 +20,8 @@ pub struct Options {
     /// A ping is due so long after the one before, less 0-10 %. `None` switches pings off, and
     /// with them the notice of connections that died in silence. Default: 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long the server may take to show, after a ping, that it lives. Default: 10 s.
+    /// How long the server may take to show, after a ping, that it lives. Only whole frames show
+    /// it: more than the largest message takes on the slowest line. Default: 10 s.
     pub pong_timeout: Duration,
     /// How long nothing may be written before the connection is given up. Default: 10 s.
     pub write_timeout: Duration,
