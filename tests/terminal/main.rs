@@ -19,6 +19,8 @@ mod reconnecting;
 // A script.
 mod piped;
 mod verdicts;
+// Servers of others.
+mod foreign;
 // Pings.
 mod pings;
 
