@@ -51,6 +51,8 @@ pub async fn curl_gets_its_reply_by_the_link(stack: &mut Stack) {
         let logs = stack.compose(&["logs", "--tail", "20", "link"]);
         panic!("{line}: {curl:?}\n{logs}");
     }
+    let open = "holdline_links{state=\"OPEN\"}";
+    stack.answers(open, |seen| seen.values().sum::<f64>() == 1.0).await;
     stack.compose(&["rm", "--stop", "--force", "link"]);
     stack.set("COMPOSE_PROFILES", "metrics");
 }

@@ -60,6 +60,8 @@ async fn the_stack_keeps_its_promises() {
     told(began, "deploy with two replicas");
     deploys::a_reload_of_the_gateway_drops_none(&stack).await;
     told(began, "a reload of the gateway drops none");
+    replicas::a_replica_that_is_added_is_used_within_seconds(&stack).await;
+    told(began, "a replica that is added is used within seconds");
     replicas::a_hung_replica_delays_nobody_beyond_the_read_timeout(&stack).await;
     told(began, "a hung replica delays newcomers by the read timeout at most");
     replicas::a_replica_whose_worker_hangs_ends_itself(&stack).await;

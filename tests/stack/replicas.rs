@@ -4,8 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::deploys::Newcomers;
+use crate::harness::metrics::Scrape;
 use crate::harness::peer::codec;
-use crate::harness::{Event, Peer, until};
+use crate::harness::{Event, Peer, http, until};
 use crate::stack::{Replica, Stack};
 
 /// As the stack is started; a handshake that met the hung replica takes so long and asks another.
@@ -61,6 +62,34 @@ pub async fn a_killed_replica_costs_its_own_connections_only(stack: &Stack) {
     println!("of 300 connections {lost} were lost, of {} handshakes none", told.count);
     assert!((80..=120).contains(&lost), "a third of 300 was there, {lost} were lost");
     until("its restart", PATIENCE, async || stack.replicas().len(), |count| *count == 3).await;
+}
+
+/// By the command line alone, without a reload of the gateway.
+pub async fn a_replica_that_is_added_is_used_within_seconds(stack: &Stack) {
+    let known: Vec<_> = stack.replicas().into_iter().map(|replica| replica.id).collect();
+    let mut held = stack.connect_many("/ws/echo", 10).await;
+    scale(stack, known.len() + 1);
+    let began = Instant::now();
+    let all = stack.replicas();
+    let added = all.iter().find(|one| !known.contains(&one.id)).expect("one more replica");
+    let control = added.instance.parse().expect("an address");
+    let used = async || {
+        held.push(stack.connect("/ws/echo").await);
+        let scrape = Scrape::parse(&http::get(control, "/metrics").await.text());
+        scrape.sum("holdline_connections")
+    };
+    until("a connection on the new replica", PATIENCE, used, |count| *count > 0.0).await;
+    println!("the new replica was used {:?} after it was healthy", began.elapsed());
+    for peer in &mut held {
+        peer.echoes("none was lost").await;
+    }
+    drop(held);
+    scale(stack, known.len());
+}
+
+fn scale(stack: &Stack, replicas: usize) {
+    let scale = format!("backend={replicas}");
+    stack.compose(&["up", "--detach", "--wait", "--no-build", "--no-recreate", "--scale", &scale]);
 }
 
 pub async fn a_hung_replica_delays_nobody_beyond_the_read_timeout(stack: &Stack) {
