@@ -74,7 +74,10 @@ impl fmt::Display for Failure {
                 write!(f, "the message could not be sent within {limit:?}")
             }
             Self::NotSentInTime(limit, Some(loss)) => {
-                write!(f, "the message could not be sent within {limit:?}; the link was {loss}")
+                write!(
+                    f,
+                    "the message could not be sent within {limit:?}: the link was down: {loss}"
+                )
             }
             Self::NoReplyInTime(limit) => write!(f, "no reply came within {limit:?}"),
             Self::Lost(loss) => write!(f, "the connection ended before a reply came: {loss}"),

@@ -142,7 +142,7 @@ impl Supervisor {
             }
         };
         let age = lived.as_secs_f64();
-        log::info!(server = self.name(), reason = loss.label(), age; "link lost: {loss}");
+        log::info!(server = self.name(), reason = loss.label(), age; "link down: {loss}");
         match wish {
             None => self.lost(loss, next),
             Some(wish) => {

@@ -119,7 +119,7 @@ async fn every_kind_of_disconnect_is_told_in_words_with_its_code_or_status() {
     stage.node().ended(PATIENCE).await;
     let log = bridge.process.log.clone();
     let look = async || log.lines();
-    let words = "link lost: closed by the server with 1012 (service restart)";
+    let words = "link down: closed by the server with 1012 (service restart)";
     let told = |lines: &Vec<Line>| lines.iter().any(|line| line.words.starts_with(words));
     until("a line that tells of the close", PATIENCE, look, told).await;
     // A try after it may have failed by now.
