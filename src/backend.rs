@@ -6,9 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
-
-use crate::{control, drain, node::Node, server, watchdog::Watchdog};
+use crate::{control, drain, listener, node::Node, server, watchdog::Watchdog};
 
 /// Handshakes that the kernel may keep waiting; a reconnect storm comes all at once.
 const BACKLOG: i32 = 4096;
@@ -108,15 +106,5 @@ impl Backend {
 }
 
 fn bind(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
-    let bound = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        Ok(TcpListener::from(socket))
-    };
-    bound().map_err(|error: io::Error| {
-        io::Error::new(error.kind(), format!("{key} = {address}: {error}"))
-    })
+    listener::bind(&format!("{key} = {address}"), address, BACKLOG)
 }

@@ -31,13 +31,14 @@ use actix_http::{HttpService, KeepAlive};
 use actix_rt::net::TcpStream;
 use actix_service::map_config;
 use actix_web::{App, dev::AppConfig, middleware::from_fn, web};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 
 pub use self::options::{Allowed, Options};
 use self::{gate::Gate, kept::Kept, links::Links};
 use crate::{
     dial::{End, Refusal},
     link::{Failure, State},
+    listener,
     metrics::LinkMetrics,
 };
 
@@ -82,9 +83,8 @@ impl Bridge {
     /// # Errors
     /// The system's, with the address that could not be bound.
     pub fn bind(options: Options) -> io::Result<Self> {
-        let listener = bind(options.listen).map_err(|error| {
-            io::Error::new(error.kind(), format!("--listen {}: {error}", options.listen))
-        })?;
+        let asked = format!("--listen {}", options.listen);
+        let listener = listener::bind(&asked, options.listen, BACKLOG)?;
         Ok(Self { options: Arc::new(options), listener })
     }
 
@@ -181,13 +181,4 @@ fn metrics() -> LinkMetrics {
         End::LABELS.into_iter().chain(Refusal::LABELS).chain(["out_of_step"]).collect();
     let outcomes: Vec<_> = Failure::LABELS.into_iter().chain(["reply"]).collect();
     LinkMetrics::new(&State::NAMES, &losses, &outcomes)
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(TcpListener::from(socket))
 }

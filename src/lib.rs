@@ -17,6 +17,7 @@ pub mod heartbeat;
 pub mod hub;
 pub mod inbound;
 pub mod link;
+mod listener;
 pub mod message;
 pub mod metrics;
 pub mod node;

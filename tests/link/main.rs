@@ -32,6 +32,7 @@ mod raw;
 mod settings;
 mod storms;
 mod supervision;
+mod watching;
 mod wishes;
 
 #[path = "../harness/mod.rs"]

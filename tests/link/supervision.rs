@@ -12,44 +12,7 @@ use crate::harness::foreign::{Foreign, Kind};
 use crate::harness::relay::Relay;
 use crate::harness::{PATIENCE, Stage, until};
 use crate::settings::options;
-
-/// Waits for a status that is `good`, past all others.
-async fn comes_to(watch: &mut Watch, what: &str, good: impl Fn(&Status) -> bool) -> Status {
-    let mut seen = Vec::new();
-    let search = async {
-        while let Some(status) = watch.changed().await {
-            if good(&status) {
-                return status;
-            }
-            seen.push(status.state.name());
-        }
-        panic!("{what}: the link is over");
-    };
-    let found = tokio::time::timeout(PATIENCE, search).await;
-    found.unwrap_or_else(|_| panic!("{what} did not come, only {seen:?}"))
-}
-
-async fn opens(watch: &mut Watch) -> Status {
-    comes_to(watch, "OPEN", |status| status.state == State::Open).await
-}
-
-async fn echoes(link: &Link, text: &str) {
-    assert_eq!(link.request(text).await, Ok(Message::from(text)));
-}
-
-/// The loss that is known, and how far away the next try is.
-async fn waits(watch: &mut Watch) -> (Loss, Duration) {
-    let waiting = |status: &Status| matches!(status.state, State::Reconnecting(_));
-    let status = comes_to(watch, "RECONNECTING", waiting).await;
-    let State::Reconnecting(at) = status.state else { unreachable!("it was looked for") };
-    let (loss, _) = status.last_loss.expect("there is a reason");
-    (loss, at.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-async fn goes_down(watch: &mut Watch) -> Loss {
-    let down = comes_to(watch, "CLOSED", |status| status.state == State::Closed).await;
-    down.last_loss.expect("there is a reason").0
-}
+use crate::watching::{comes_to, echoes, goes_down, opens, waits};
 
 #[tokio::test]
 async fn a_lost_connection_is_restored_however_it_was_lost() {
