@@ -1,12 +1,10 @@
 //! A link outlives its connections: it notices when one is lost, and restores it as it should.
 //! What no request may suffer by it is for `fates` and `storms` to prove.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use holdline::dial::{End, Refusal};
-use holdline::link::{Failure, Link, Loss, Options, State, Status, Watch};
-use holdline::message::Message;
+use holdline::link::{Failure, Link, Loss, Options, State};
 
 use crate::harness::foreign::{Foreign, Kind};
 use crate::harness::relay::Relay;
