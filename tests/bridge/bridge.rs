@@ -163,8 +163,7 @@ pub async fn ask(
 pub async fn messages_at(stage: &Stage, bridge: &Bridge) -> usize {
     let answer = bridge.post("/disconnect", "").await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    stage.holds(0).await;
-    let ends = stage.ends();
+    let ends = stage.all_ended().await;
     ends.last().map_or(0, |end| end.number("in") as usize)
 }
 

@@ -25,9 +25,7 @@ async fn a_thousand_quick_connects_and_disconnects_log_no_error() {
         speaks.echoes("hello and goodbye").await;
         drop(speaks);
     }
-    stage.holds(0).await;
-    let ends = async || stage.ends().len();
-    until("every end told", PATIENCE, ends, |ends| *ends == LEAVERS + 1).await;
+    assert_eq!(stage.all_ended().await.len(), LEAVERS + 1);
     assert_eq!(stage.opens().len(), LEAVERS + 1);
     assert_eq!(stage.troubles().len(), 0, "{:?}", stage.troubles());
     assert_eq!(stage.gauge("holdline_rooms").await, 0.0);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tokio::task::JoinSet;
 
 use crate::harness::peer::Dial;
-use crate::harness::{Event, Peer, Stage, heavy, until, wait::PATIENCE};
+use crate::harness::{Event, Peer, Stage, heavy};
 
 /// Rooms that live at the same time.
 const ROOMS: usize = 12;
@@ -38,9 +38,7 @@ async fn every_delivery_to_rooms_across_two_workers_is_accounted_for() {
         sum.delivered += room.delivered;
     }
     assert!(sum.joins > 2000 && sum.published > 5000 && sum.delivered > 50_000, "{sum:?}");
-    stage.holds(0).await;
-    let ends = async || stage.ends().len();
-    until("every end told", PATIENCE, ends, |ends| *ends == sum.joins).await;
+    assert_eq!(stage.all_ended().await.len(), sum.joins);
     // Three books, one sum: what the peers heard, what the node counted, what its log says.
     let (published, delivered) = (sum.published as f64, sum.delivered as f64);
     assert_eq!(stage.count("holdline_messages_total", "direction", "in").await, published);

@@ -116,6 +116,18 @@ impl Stage {
         until(&what, PATIENCE, count, |count| *count == wanted).await;
     }
 
+    /// Waits until no connection is open and the log has told the end of each; the log comes by
+    /// another way than the metrics, and later.
+    ///
+    /// # Panics
+    /// When it does not come to that in time.
+    pub async fn all_ended(&self) -> Vec<Line> {
+        self.holds(0).await;
+        let opened = self.gauge("holdline_connections_opened_total").await as usize;
+        until("the last end's line", PATIENCE, async || self.ends(), |ends| ends.len() >= opened)
+            .await
+    }
+
     /// Waits until at least this many connections are open.
     ///
     /// # Panics

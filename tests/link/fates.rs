@@ -103,8 +103,8 @@ async fn a_request_that_could_not_be_sent_in_time_says_so_and_why() {
     relay.accept();
     assert_eq!(link.request("in time").await, Ok("in time".into()));
     drop(link);
-    stage.holds(0).await;
-    assert_eq!(stage.ends()[0].value("in"), "1", "{:?}", stage.ends());
+    let ends = stage.all_ended().await;
+    assert_eq!(ends[0].value("in"), "1", "{ends:?}");
 }
 
 #[tokio::test]
@@ -139,10 +139,9 @@ async fn a_message_whose_reply_was_lost_may_have_arrived_and_is_not_sent_again()
     // The connection after it carries nothing but what is asked from now on.
     assert_eq!(link.request("another").await, Ok("another".into()));
     drop(link);
-    stage.holds(0).await;
-    until("two ends", PATIENCE, async || stage.ends().len(), |ends| *ends == 3).await;
-    let heard: f64 = stage.ends().iter().map(|end| end.number("in")).sum();
-    assert_eq!(heard, 3.0, "each once, and the sample: {:?}", stage.ends());
+    let ends = stage.all_ended().await;
+    let heard: f64 = ends.iter().map(|end| end.number("in")).sum();
+    assert_eq!(heard, 3.0, "each once, and the sample: {ends:?}");
     assert!(stage.node().troubles().is_empty());
 }
 

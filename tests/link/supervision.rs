@@ -317,6 +317,6 @@ async fn the_last_clones_end_closes_the_connection() {
     let link = Link::open(options(stage.address(), "/ws/echo"));
     echoes(&link, "in").await;
     drop(link);
-    stage.holds(0).await;
-    assert!(stage.ends()[0].says("reason", "peer_closed"), "{:?}", stage.ends());
+    let ends = stage.all_ended().await;
+    assert!(ends[0].says("reason", "peer_closed"), "{ends:?}");
 }

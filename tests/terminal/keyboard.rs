@@ -51,8 +51,7 @@ async fn slash_commands_are_frames_of_their_own() {
     person.enters("/close 4001 bye").await;
     person.sees("Disconnected: closed by us with 4001").await;
     assert_eq!(person.exits().await, Some(0));
-    stage.holds(0).await;
-    let ends = stage.ends();
+    let ends = stage.all_ended().await;
     assert!(ends[0].says("reason", "peer_closed") && ends[0].says("code", "4001"), "{ends:?}");
     assert!(ends[0].says("in", "1"), "control frames are no messages: {ends:?}");
 }
