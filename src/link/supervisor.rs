@@ -108,8 +108,8 @@ impl Supervisor {
                 },
                 command = self.commands.recv() => match self.take(command) {
                     None => {}
-                    // That is what we are doing.
-                    Some(Wish { kind: Kind::Reconnect, .. }) => {}
+                    // That is what we are doing; should it fail, the waits begin anew.
+                    Some(Wish { kind: Kind::Reconnect, .. }) => self.retry.reset(),
                     Some(wish) => return self.fulfil(wish),
                 },
                 () = sleep_until(deadline.into()) => self.expire(),

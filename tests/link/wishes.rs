@@ -2,9 +2,10 @@
 //! told, and every request has its fate.
 //! What a loss that nobody wished leads to is for `supervision` to prove.
 
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
 
-use holdline::link::{Failure, Link, Loss, Options, State};
+use holdline::link::{Failure, Link, Loss, Options, State, Watch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -207,23 +208,51 @@ async fn while_a_link_connects_or_waits_every_deadline_is_kept() {
     }
 }
 
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+
+/// A link that has failed so often that its next wait is drawn from a second or more.
+async fn tired(address: SocketAddr, timeout: Duration) -> Link {
+    let mut options = options(address, "/ws/echo");
+    options.dial = options.dial.timeout(timeout);
+    (options.patience.backoff_first, options.patience.backoff_max) = (FIRST_WAIT, PATIENCE * 9);
+    let link = Link::open(options);
+    until("tries", PATIENCE, async || link.status().attempts, |tries| *tries >= 9).await;
+    link
+}
+
+/// The time until the next try, as soon as one has failed.
+async fn next_wait(watch: &mut Watch) -> Duration {
+    loop {
+        let status = soon("a change", watch.changed()).await.expect("it lives");
+        if let State::Reconnecting(next) = status.state {
+            return next.duration_since(SystemTime::now()).unwrap_or_default();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reconnect_lets_the_waits_begin_anew() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;
     relay.refuse();
-    let mut options = options(relay.address(), "/ws/echo");
-    options.patience.backoff_first = Duration::from_millis(2);
-    options.patience.backoff_max = PATIENCE * 9;
-    let link = Link::open(options);
-    let tries = async || link.status().attempts;
-    until("tries", PATIENCE, tries, |tries| *tries >= 9).await;
-    // From a wait of up to a second, and more: nine tries from now on would take ten times as long.
-    let began = Instant::now();
-    for _ in 0..3 {
-        let before = link.status().attempts;
-        link.reconnect().await;
-        until("tries", PATIENCE, tries, |tries| *tries >= before + 5).await;
-    }
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    let link = tired(relay.address(), PATIENCE).await;
+    is(&link, "RECONNECTING").await;
+    soon("the reconnect", link.reconnect()).await;
+    // The first is the state as it is.
+    let mut watch = link.watch();
+    let waits = [next_wait(&mut watch).await, next_wait(&mut watch).await];
+    assert!(waits.iter().all(|wait| *wait <= 16 * FIRST_WAIT), "{waits:?}");
+}
+
+#[tokio::test]
+async fn a_reconnect_lets_the_waits_begin_anew_also_while_a_try_is_made() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    relay.black_hole();
+    let link = tired(relay.address(), Duration::from_millis(100)).await;
+    is(&link, "CONNECTING").await;
+    let mut watch = link.watch();
+    soon("the reconnect", link.reconnect()).await;
+    let wait = next_wait(&mut watch).await;
+    assert!(wait <= 16 * FIRST_WAIT, "{wait:?}");
 }
