@@ -7,6 +7,7 @@ mod key;
 mod loader;
 mod origin;
 mod rules;
+mod secret;
 mod sections;
 mod source;
 mod spelling;
@@ -21,9 +22,10 @@ pub use self::{
     error::{Error, Problem},
     key::Key,
     loader::{FILE_DEFAULT, Loaded, Sources},
+    secret::Secret,
     sections::{
-        Control, Drain, Gateway, Heartbeat, LETTER_BYTES, Limits, Log, LogFormat, Server,
-        WORKERS_MAX,
+        Auth, Callback, Control, Drain, Gateway, Heartbeat, LETTER_BYTES, Limits, Log, LogFormat,
+        Rest, Server, WORKERS_MAX,
     },
     source::Source,
     spelling::{parse_bytes, parse_duration},
@@ -47,6 +49,12 @@ pub struct Config {
     pub drain: Drain,
     /// The form of the log.
     pub log: Log,
+    /// Who may connect.
+    pub auth: Auth,
+    /// How the application is told of connections and messages.
+    pub callback: Callback,
+    /// Which HTTP requests messages may become.
+    pub rest: Rest,
 }
 
 impl Config {
@@ -89,3 +97,6 @@ impl Config {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod application_tests;

@@ -61,12 +61,15 @@ fn listing(loaded: &Loaded) -> String {
     text
 }
 
-/// One key. A value that must not be seen would be masked here and in `config::Problem`.
+/// One key. A secret that is set is commented out, because what stands for it is not its value.
 fn entry(key: &Key, loaded: &Loaded) -> String {
     let Key { unit, meaning, .. } = key;
     let (name, default) = (key.short_name(), key.default_value());
     let (value, source) = (key.value(&loaded.config), loaded.sources.of(key.name));
-    format!("\n# {meaning}\n# Unit: {unit}. Default: {default}.\n{name} = {value}  # {source}\n")
+    let hide = if key.secret && value != default { "#" } else { "" };
+    format!(
+        "\n# {meaning}\n# Unit: {unit}. Default: {default}.\n{hide}{name} = {value}  # {source}\n"
+    )
 }
 
 #[cfg(test)]
@@ -98,6 +101,17 @@ mod tests {
             "Default: \"auto\".\nping_interval = \"30s\"  # default\n",
         ];
         assert!(lines.iter().all(|line| text.contains(line)), "{text}");
+    }
+
+    #[test]
+    fn a_secret_is_never_listed() {
+        let secret = "e4f1c0ffee-e4f1c0ffee-e4f1c0ffee-e4f1c0ffee";
+        let variable = ("HOLDLINE__AUTH__JWT_SECRET".to_owned(), secret.to_owned());
+        let loaded = Config::load_from(None, [variable]).expect("a good configuration");
+        let text = listing(&loaded);
+        let line = "\n#jwt_secret = \"(hidden)\"  # HOLDLINE__AUTH__JWT_SECRET\n";
+        assert!(text.contains(line) && !text.contains("c0ffee"), "{text}");
+        assert!(!format!("{:?}", loaded.config).contains("c0ffee"));
     }
 
     #[test]

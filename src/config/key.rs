@@ -16,6 +16,10 @@ pub struct Key {
     pub meaning: &'static str,
     /// Whether its default is `"auto"`: worked out from the machine or from another key.
     pub auto: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Whether a variable with `_FILE` behind its name may name a file with the value.
+    pub file: bool,
     read: fn(&mut Config, &Value) -> Read<()>,
     show: fn(&Config) -> String,
 }
@@ -55,7 +59,7 @@ impl Key {
         format!("HOLDLINE__{}", self.name.replace('.', "__").to_uppercase())
     }
 
-    /// Its value in `config`, in TOML's spelling.
+    /// Its value in `config`, in TOML's spelling; of a secret only whether there is one.
     #[must_use]
     pub fn value(&self, config: &Config) -> String {
         (self.show)(config)
@@ -74,11 +78,19 @@ impl Key {
         read: fn(&mut Config, &Value) -> Read<()>,
         show: fn(&Config) -> String,
     ) -> Self {
-        Self { name, unit, meaning, auto: false, read, show }
+        Self { name, unit, meaning, auto: false, secret: false, file: false, read, show }
     }
 
     pub(super) const fn auto(self) -> Self {
         Self { auto: true, ..self }
+    }
+
+    pub(super) const fn secret(self) -> Self {
+        Self { secret: true, file: true, ..self }
+    }
+
+    pub(super) const fn file(self) -> Self {
+        Self { file: true, ..self }
     }
 
     /// Puts `value` where it belongs, or says which rule of spelling it breaks.

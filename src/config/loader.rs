@@ -13,7 +13,7 @@ use super::{
     rules,
     sections::Heartbeat,
     source::{self, Found, Source},
-    spelling::show_written,
+    spelling::{show_hidden, show_written},
     table::KEYS,
 };
 
@@ -117,7 +117,8 @@ fn read_values(
     for key in KEYS {
         let Some(Found { value, source, .. }) = values.get(key.name) else { continue };
         if let Err(rule) = key.read(&mut config, value) {
-            let (value, source) = (show_written(value), source.clone());
+            let value = if key.secret { show_hidden() } else { show_written(value) };
+            let source = source.clone();
             problems.push(Problem::Value { key: key.name, value, source, rule });
             misspelt.insert(key.name);
         }

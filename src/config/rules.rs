@@ -1,6 +1,8 @@
 //! Which values make sense, alone and beside each other; this is the only place that says so.
 //! How a value is written is left to `spelling`, where it came from to `loader`.
 
+mod application;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
@@ -37,6 +39,7 @@ pub(super) fn check(
     sizes(&mut check);
     drain(&mut check);
     addresses(&mut check);
+    application::rules(&mut check);
     check.findings
 }
 
@@ -100,6 +103,7 @@ fn nonzero(check: &mut Check<'_>) {
         ("limits.control_frames_max", limits.control_frames_max),
         ("limits.outbox_frames_max", limits.outbox_frames_max),
         ("limits.rooms_max", limits.rooms_max),
+        ("limits.rooms_per_connection_max", limits.rooms_per_connection_max),
     ];
     for (key, value) in counts {
         check.must(&[key], value > 0, |_| "must be at least 1".into());

@@ -1,12 +1,17 @@
 //! The sections of the configuration as plain values, with the documented defaults.
 //! Reading and checking them is left to the files beside this one.
 
+mod application;
+
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+pub use self::application::{Auth, Callback, Rest};
+use super::secret::Secret;
 
 /// What a publication on its way to another worker counts in `limits.mailbox_bytes_max` beside its
 /// frame: its place in the queue, the room's name and the frame's allocation. Without it a mailbox
@@ -32,6 +37,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// A connection that has not become a WebSocket this long after its first byte is cut.
     pub handshake_timeout: Duration,
+    /// Subprotocols that are agreed to when a peer offers them (RFC 6455 section 1.9), the first
+    /// here winning; `holdline.v1` is always agreed to, after these.
+    pub subprotocols: Vec<String>,
     /// A worker that does not answer the watchdog for this long, twice in a row, aborts the
     /// process.
     pub stall_timeout: Duration,
@@ -49,21 +57,31 @@ impl Default for Server {
                 IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
             ],
             handshake_timeout: Duration::from_secs(10),
+            subprotocols: Vec::new(),
             stall_timeout: Duration::from_secs(5),
         }
     }
 }
 
-/// `control`: the listener for metrics and health, which the gateway never routes to.
+/// `control`: the operator's and the application's listener, which the gateway never routes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Where metrics and health are served. Port 0 lets the system choose; the log tells which.
+    /// Where metrics, health and the control API are served. Port 0 lets the system choose; the log tells which.
     pub listen: SocketAddr,
+    /// What a request must carry (`Authorization: Bearer`). Without it a listener that is not
+    /// loopback serves only metrics, health and readiness.
+    pub token: Option<Secret>,
+    /// The largest body of a request.
+    pub body_bytes_max: usize,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9001)) }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9001)),
+            token: None,
+            body_bytes_max: 16 << 20,
+        }
     }
 }
 
@@ -139,6 +157,8 @@ pub struct Limits {
     pub messages_per_second: Option<u32>,
     /// Rooms that exist at once; a handshake that would open one more gets 503.
     pub rooms_max: usize,
+    /// Rooms one connection is in at once.
+    pub rooms_per_connection_max: usize,
     /// Connections from one client address; over it a handshake gets 429. `None` is no limit.
     pub connections_per_ip_max: Option<usize>,
 }
@@ -158,6 +178,7 @@ impl Default for Limits {
             close_timeout: Duration::from_secs(2),
             messages_per_second: None,
             rooms_max: 100_000,
+            rooms_per_connection_max: 64,
             connections_per_ip_max: None,
         }
     }

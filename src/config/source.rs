@@ -9,7 +9,7 @@ use std::{
 
 use ::config::{Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
 
-use super::error::Problem;
+use super::{error::Problem, secret};
 
 /// Every variable of ours begins with this. Two underscores, because an orchestrator that knows a
 /// service called holdline sets variables such as `HOLDLINE_PORT` of its own.
@@ -100,7 +100,7 @@ pub(super) fn read_environment(
         })
         .collect();
     found.sort_by(|a, b| a.key.cmp(&b.key));
-    found
+    secret::read_files(found, problems)
 }
 
 fn is_ours(name: &str) -> bool {

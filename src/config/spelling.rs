@@ -8,8 +8,12 @@ use std::{
 
 use ::config::{Value, ValueKind};
 use ipnet::IpNet;
+use url::Url;
 
-use super::sections::LogFormat;
+use super::{
+    secret::{self, Secret},
+    sections::LogFormat,
+};
 
 /// What a reader gives: the value, or the rule that the written one breaks.
 pub(super) type Read<T> = Result<T, String>;
@@ -125,6 +129,44 @@ pub(super) fn list(value: &Value) -> Read<Vec<String>> {
     Ok(items.into_iter().map(str::to_owned).collect())
 }
 
+/// A text of any kind; an empty one is none.
+pub(super) fn text(value: &Value) -> Read<Option<String>> {
+    let text = string(value).ok_or("must be a text; \"\" is none")?;
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A text that must not be shown; an empty one is none.
+pub(super) fn secret(value: &Value) -> Read<Option<Secret>> {
+    Ok(text(value)?.map(Secret::new))
+}
+
+/// The base of an HTTP address; an empty text is none.
+pub(super) fn http_url(value: &Value) -> Read<Option<Url>> {
+    const RULE: &str = "must be an address such as \"http://127.0.0.1:3000/path\"; \"\" is none";
+    let Some(text) = text(value)? else { return Ok(None) };
+    let url = Url::parse(&text).map_err(|error| format!("{RULE}; {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{RULE}; the scheme must be http or https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("{RULE}; without credentials, which listings would show"));
+    }
+    if url.fragment().is_some() {
+        return Err(format!("{RULE}; without a fragment (#…), which is never sent"));
+    }
+    Ok(Some(url))
+}
+
+/// Yes or no.
+pub(super) fn switch(value: &Value) -> Read<bool> {
+    match &value.kind {
+        ValueKind::Boolean(on) => Ok(*on),
+        ValueKind::String(text) if text == "true" => Ok(true),
+        ValueKind::String(text) if text == "false" => Ok(false),
+        _ => Err("must be true or false".into()),
+    }
+}
+
 /// A list of networks, each an address or `address/prefix`.
 pub(super) fn networks(value: &Value) -> Read<Vec<IpNet>> {
     list(value)?.iter().map(|text| network(text)).collect()
@@ -197,6 +239,21 @@ pub(super) fn show_written(value: &Value) -> String {
 /// A text in quotes.
 pub(super) fn show_text(text: impl ToString) -> String {
     format!("{:?}", text.to_string())
+}
+
+/// A text that may be none.
+pub(super) fn show_optional(text: Option<impl ToString>) -> String {
+    text.map_or_else(|| show_text(""), show_text)
+}
+
+/// What is shown of a secret.
+pub(super) fn show_hidden() -> String {
+    show_text(secret::HIDDEN)
+}
+
+/// Whether there is a secret, and nothing of it.
+pub(super) fn show_secret(hidden: Option<&Secret>) -> String {
+    hidden.map_or_else(|| show_text(""), |_| show_hidden())
 }
 
 /// Already quoted items as a TOML array.

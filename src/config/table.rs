@@ -1,6 +1,8 @@
 //! The table of all keys, in the manual's order: name, unit, meaning, how it is read and shown.
 //! What a key is, is left to `key`; the reasons behind the numbers to the manual, `holdline.toml`.
 
+mod application;
+
 use std::time::Duration;
 
 use ::config::Value;
@@ -9,14 +11,26 @@ use super::{
     key::Key,
     sections::{self, Heartbeat, LogFormat},
     spelling::{
-        Read, address, bytes, count, duration, list, log_format, networks, or_auto, or_off,
-        show_bytes, show_duration, show_list, show_or_off, show_text,
+        Read, address, bytes, count, duration, list, log_format, networks, or_auto, or_off, secret,
+        show_bytes, show_duration, show_list, show_or_off, show_secret, show_text,
     },
 };
 
 /// Every key there is. `gateway.read_timeout` stands before `heartbeat.ping_interval`, which is
 /// worked out from it.
-pub static KEYS: &[Key] = &[
+pub static KEYS: &[Key] = &{
+    let mut keys = [NODE[0]; NODE.len() + application::KEYS.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        let further = index >= NODE.len();
+        keys[index] = if further { application::KEYS[index - NODE.len()] } else { NODE[index] };
+        index += 1;
+    }
+    keys
+};
+
+/// The keys about this node itself.
+const NODE: [Key; 32] = [
     Key::new(
         "server.listen",
         "address:port",
@@ -61,6 +75,13 @@ pub static KEYS: &[Key] = &[
         |config| show_duration(config.server.handshake_timeout),
     ),
     Key::new(
+        "server.subprotocols",
+        "list of names",
+        "Subprotocols that are agreed to when a peer offers them, the first here winning.",
+        |config, value| put(&mut config.server.subprotocols, list(value)),
+        |config| show_list(config.server.subprotocols.iter().map(show_text)),
+    ),
+    Key::new(
         "server.stall_timeout",
         "duration",
         "A worker that is stuck for this long, twice in a row, aborts the process.",
@@ -70,9 +91,24 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "control.listen",
         "address:port",
-        "Where metrics and health are served; the gateway never routes here.",
+        "Where metrics, health and the control API are served; the gateway never routes here.",
         |config, value| put(&mut config.control.listen, address(value)),
         |config| show_text(config.control.listen),
+    ),
+    Key::new(
+        "control.token",
+        "text",
+        "What a request to the control listener must carry: Authorization: Bearer <token>.",
+        |config, value| put(&mut config.control.token, secret(value)),
+        |config| show_secret(config.control.token.as_ref()),
+    )
+    .secret(),
+    Key::new(
+        "control.body_bytes_max",
+        "bytes",
+        "The largest body of a request to the control listener, a batch as a rule.",
+        |config, value| put(&mut config.control.body_bytes_max, bytes(value)),
+        |config| show_bytes(config.control.body_bytes_max),
     ),
     Key::new(
         "gateway.read_timeout",
@@ -184,6 +220,13 @@ pub static KEYS: &[Key] = &[
         "Rooms that exist at once; a handshake that would open one more is refused with 503.",
         |config, value| put(&mut config.limits.rooms_max, count(value)),
         |config| config.limits.rooms_max.to_string(),
+    ),
+    Key::new(
+        "limits.rooms_per_connection_max",
+        "rooms",
+        "Rooms that one connection is in at once; the application cannot have it join one more.",
+        |config, value| put(&mut config.limits.rooms_per_connection_max, count(value)),
+        |config| config.limits.rooms_per_connection_max.to_string(),
     ),
     Key::new(
         "limits.connections_per_ip_max",

@@ -69,7 +69,7 @@ fn an_outbox_and_a_mailbox_hold_at_least_one_whole_message() {
     let mailbox = |bytes| move |it: &mut Config| it.limits.mailbox_bytes_max = bytes;
     assert_eq!(refused(mailbox(message + 266)), [""; 0]);
     assert_eq!(refused(mailbox(message + 265)), ["limits.mailbox_bytes_max"]);
-    let both = ["limits.outbox_bytes_max", "limits.mailbox_bytes_max"];
+    let both = ["limits.outbox_bytes_max", "limits.mailbox_bytes_max", "control.body_bytes_max"];
     assert_eq!(refused(|it| it.limits.message_bytes_max = usize::MAX), both);
 }
 

@@ -1,0 +1,183 @@
+//! Rules about the application behind this node: `control`, `auth`, `callback` and `rest`.
+//! Rules about the node itself are left to the file above.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::config::Config;
+
+/// The shortest secret that HS256 may be used with (RFC 7518 section 3.2).
+const JWT_SECRET_BYTES_MIN: usize = 32;
+
+/// Headers that are about one connection and not about the request (RFC 9110 section 7.6.1), or
+/// that say where it goes and how long it is: only we write them.
+const OWN_HEADERS: [&str; 14] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+pub(super) fn rules(check: &mut Check<'_>) {
+    control(check);
+    subprotocols(check);
+    auth(check);
+    callback(check);
+    rest(check);
+}
+
+fn control(check: &mut Check<'_>) {
+    const KEYS: &[&str] = &["control.body_bytes_max", "limits.message_bytes_max"];
+    let Config { control, limits, .. } = check.config;
+    let fits = control.body_bytes_max >= limits.message_bytes_max;
+    check.must(KEYS, fits, |check| format!("must hold one message of {}", check.quote(KEYS[1])));
+    let open = !control.listen.ip().is_loopback() && control.token.is_none();
+    check.warn("control.listen", open, |_| {
+        "is not loopback and there is no control.token, so only /metrics, /healthz and /readyz are \
+         served"
+            .into()
+    });
+    if let Some(token) = &control.token {
+        let visible = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        check.must(&["control.token"], visible, |_| {
+            "must be made of visible ASCII characters, as a header must be".into()
+        });
+        check.warn("control.token", token.expose().len() < 16, |_| {
+            "is short enough to be guessed; 16 random characters are not".into()
+        });
+    }
+}
+
+fn subprotocols(check: &mut Check<'_>) {
+    const KEY: &[&str] = &["server.subprotocols"];
+    for name in &check.config.server.subprotocols {
+        check.must(KEY, is_token(name), |_| {
+            format!("must list names as RFC 6455 spells them; {name:?} holds something else")
+        });
+        check.must(KEY, !name.starts_with("bearer."), |_| {
+            format!(
+                "must not list {name:?}: what begins with \"bearer.\" is a token, never agreed to"
+            )
+        });
+    }
+}
+
+fn auth(check: &mut Check<'_>) {
+    let auth = &check.config.auth;
+    if let Some(secret) = &auth.jwt_secret {
+        let bytes = secret.expose().len();
+        check.must(&["auth.jwt_secret"], bytes >= JWT_SECRET_BYTES_MIN, |_| {
+            format!("must have at least {JWT_SECRET_BYTES_MIN} bytes, this one has {bytes}")
+        });
+    }
+    let idle = !auth.is_on();
+    for (key, set) in [
+        ("auth.audience", auth.audience.is_some()),
+        ("auth.issuer", auth.issuer.is_some()),
+        ("auth.query_token", auth.query_token),
+    ] {
+        check.warn(key, idle && set, |_| {
+            "means nothing without auth.jwt_secret or auth.jwt_public_key: nobody is asked for a \
+             token"
+                .into()
+        });
+    }
+}
+
+fn callback(check: &mut Check<'_>) {
+    let Config { callback, server, .. } = check.config;
+    // What is not used must not stand in the way of what is.
+    if callback.url.is_none() {
+        return;
+    }
+    positive(check, "callback.in_flight_max", callback.in_flight_max);
+    positive(check, "callback.disconnects_max", callback.disconnects_max);
+    positive(check, "callback.answer_bytes_max", callback.answer_bytes_max);
+    lasting(check, "callback.timeout", callback.timeout);
+    let keys = &["callback.timeout", "server.handshake_timeout"];
+    check.must(keys, callback.timeout < server.handshake_timeout, |check| {
+        let handshake = check.quote("server.handshake_timeout");
+        format!("must be shorter than {handshake}: a handshake waits for the application's answer")
+    });
+    for route in &callback.observe {
+        check.must(&["callback.observe"], matches!(route.as_str(), "echo" | "rooms"), |_| {
+            format!("must list \"echo\" or \"rooms\"; {route:?} is neither")
+        });
+    }
+    for name in &callback.headers {
+        header(check, "callback.headers", name);
+    }
+    check.warn("callback.url", callback.secret.is_none(), |_| {
+        "is called without a signature, because there is no callback.secret: the application \
+         cannot tell our requests from anybody's"
+            .into()
+    });
+}
+
+fn rest(check: &mut Check<'_>) {
+    let Config { rest, limits, .. } = check.config;
+    if rest.base_url.is_none() {
+        return;
+    }
+    positive(check, "rest.in_flight_max", rest.in_flight_max);
+    positive(check, "rest.answer_bytes_max", rest.answer_bytes_max);
+    lasting(check, "rest.timeout", rest.timeout);
+    let keys = &["rest.answer_bytes_max", "limits.outbox_bytes_max"];
+    check.must(keys, rest.answer_bytes_max <= limits.outbox_bytes_max, |check| {
+        let outbox = check.quote("limits.outbox_bytes_max");
+        format!("must be at most {outbox}: an answer waits there for its peer")
+    });
+    for method in &rest.methods {
+        let capitals = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+        let known = capitals && !matches!(method.as_str(), "CONNECT" | "TRACE");
+        check.must(&["rest.methods"], known, |_| {
+            format!("must list methods in capitals, and neither CONNECT nor TRACE; not {method:?}")
+        });
+    }
+    for prefix in &rest.path_prefixes {
+        let plain = prefix.starts_with('/') && !prefix.contains(['?', '#', '%', '\\']);
+        let within = !prefix.split('/').any(|part| matches!(part, "." | ".."));
+        check.must(&["rest.path_prefixes"], plain && within, |_| {
+            format!(
+                "must list paths that begin with \"/\", without \".\", \"..\", \"?\", \"#\", \"%\" \
+                 and \"\\\"; {prefix:?} is none"
+            )
+        });
+    }
+    for name in &rest.headers {
+        header(check, "rest.headers", name);
+    }
+}
+
+fn header(check: &mut Check<'_>, key: &'static str, name: &str) {
+    check.must(&[key], is_token(name), |_| {
+        format!("must list header names; {name:?} holds something else")
+    });
+    check.must(&[key], !OWN_HEADERS.contains(&name), |_| {
+        format!("must not list {name:?}: it belongs to one connection, not to what is asked")
+    });
+}
+
+fn positive(check: &mut Check<'_>, key: &'static str, value: usize) {
+    check.must(&[key], value > 0, |_| "must be at least 1".into());
+}
+
+fn lasting(check: &mut Check<'_>, key: &'static str, value: Duration) {
+    check.must(&[key], value > Duration::ZERO, |_| "must be longer than nothing".into());
+}
+
+/// A token of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
