@@ -3,42 +3,41 @@
 //! `heartbeat.rs` when a peer is dead, to `socket.rs` the write deadline.
 
 mod alarm;
+mod cause;
 mod closing;
+mod farewell;
 mod record;
+mod work;
 
 use std::{
     future::poll_fn,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use actix_ws::{MessageStream, ProtocolError, Session};
-use bytes::Bytes;
 use futures_core::Stream;
 
-pub use self::record::Origin;
-use self::{alarm::Alarm, record::Record};
+pub use self::farewell::Farewell;
+use self::{alarm::Alarm, record::Record, work::Work};
 use crate::{
-    callback::{Action, Callback},
+    callback::{Action, Callback, Reaction},
     disconnect::Disconnect,
-    frame,
     heartbeat::{Beat, Heartbeat},
     hub::Seat,
     inbound::Observed,
-    message::{Message, Room},
+    message::Message,
     node::Node,
     outbox::{Outbox, Stage},
     pace::Pace,
-    socket::{SocketControl, SocketEnd},
+    socket::SocketControl,
 };
 
 /// After this many messages in a row a connection lets the others of its worker have a turn.
 const MESSAGES_PER_TURN: u32 = 64;
-
-/// How long a publication waits before it tries another worker's full mailbox again.
-const PUBLISH_RETRY: Duration = Duration::from_millis(5);
 
 /// What the handshake hands over to the connection's task.
 pub struct Upgraded {
@@ -52,10 +51,12 @@ pub struct Upgraded {
     pub messages: MessageStream,
     /// actix-ws's sender; unused, but its end would end the reader.
     pub session: Session,
-    /// What is done with messages.
-    pub callback: Callback,
-    /// Who asked.
-    pub origin: Origin,
+    /// Who is told of messages, if anybody, and must be told of the end.
+    pub callback: Option<(Arc<dyn Callback>, Farewell)>,
+    /// What the application wants done first.
+    pub actions: Vec<Action>,
+    /// The peer's `User-Agent`, shortened, for the log.
+    pub user_agent: String,
 }
 
 /// One connection, from its 101 until its stream is gone.
@@ -66,25 +67,27 @@ pub struct Connection {
     observed: Rc<Observed>,
     messages: MessageStream,
     _session: Session,
-    callback: Callback,
+    work: Work,
+    farewell: Option<Farewell>,
     record: Record,
     heartbeat: Heartbeat,
     pace: Option<Pace>,
     alarm: Alarm,
     /// Frames of the peer that the heartbeat knows of.
     frames_known: u64,
-    messages_in: u64,
+    /// Frames of the peer that the hub knows of.
+    frames_noted: u64,
     turn: u32,
     reading_paused: bool,
     /// When reading last went on after a pause.
     resumed: Option<Instant>,
-    /// A publication that found a mailbox full, and when to try again.
-    delayed: Option<(Room, Bytes, Instant)>,
 }
 
 enum Event {
     /// Something from the peer, validated by the guard.
     Received(actix_ws::Message),
+    /// An answer to one of its messages.
+    Answered(Reaction),
     /// Nothing more can be read.
     ReadEnded(Option<ProtocolError>),
     /// A deadline has come.
@@ -96,29 +99,33 @@ enum Event {
 impl Connection {
     /// Opens the connection's account: log, metrics and heartbeat start now.
     pub fn open(node: &Node, upgraded: Upgraded) -> Self {
-        let Upgraded { seat, socket, observed, messages, session, callback, origin } = upgraded;
+        let Upgraded { seat, socket, observed, messages, session, callback, actions, user_agent } =
+            upgraded;
         let now = Instant::now();
         let config = node.config();
         let (interval, timeout) = (config.heartbeat.ping_interval, config.heartbeat.pong_timeout);
-        Self {
-            record: Record::open(seat.id, origin, &callback, node.metrics(), now),
+        let (callback, farewell) = callback.unzip();
+        let mut connection = Self {
+            record: Record::open(&seat.entry.caller, &user_agent, node.metrics()),
             heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new()),
             pace: config.limits.messages_per_second.map(|limit| Pace::new(limit, now)),
             alarm: Alarm::default(),
             frames_known: 0,
-            messages_in: 0,
+            frames_noted: 0,
             turn: 0,
             reading_paused: false,
             resumed: None,
-            delayed: None,
+            work: Work::new(callback),
+            farewell,
             node: node.clone(),
             _session: session,
             seat,
             socket,
             observed,
             messages,
-            callback,
-        }
+        };
+        connection.act(actions);
+        connection
     }
 
     /// Serves the connection until its stream is gone. Dropping the future ends it as
@@ -127,12 +134,14 @@ impl Connection {
         while self.outbox().stage() == Stage::Open {
             match poll_fn(|cx| self.poll_event(cx)).await {
                 Event::Received(message) => self.receive(message),
+                Event::Answered(reaction) => self.react(reaction),
                 Event::ReadEnded(error) => self.read_ended(error),
                 Event::Due => self.due(Instant::now()),
                 Event::Ended => {}
             }
         }
         self.close().await;
+        self.leave_unanswered();
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
@@ -146,6 +155,10 @@ impl Connection {
         }
         if self.outbox().stage() != Stage::Open {
             return Poll::Ready(Event::Ended);
+        }
+        self.note_frames();
+        if let Poll::Ready(reaction) = self.work.poll_answer(cx) {
+            return Poll::Ready(Event::Answered(reaction));
         }
         self.pause_or_resume();
         if self.turn == MESSAGES_PER_TURN {
@@ -179,42 +192,16 @@ impl Connection {
                 self.node.metrics().pongs_received.inc();
                 if let Some(rtt) = self.heartbeat.pong(&payload, Instant::now()) {
                     self.node.metrics().ping_rtt.observe(rtt.as_secs_f64());
+                    self.seat.entry.activity.round_trip(rtt);
+                    if let Some(callback) = self.work.callback() {
+                        callback.on_pong(&self.seat.entry.caller, rtt);
+                    }
                 }
             }
             actix_ws::Message::Close(_) => self.end(self.why_closed()),
             // The guard lets no fragments through, and actix has no other kinds.
             actix_ws::Message::Continuation(_) | actix_ws::Message::Nop => {}
         }
-    }
-
-    fn act_on(&mut self, message: Message) {
-        self.messages_in += 1;
-        self.seat.shard.tally().received(message.len());
-        if self.pace.as_mut().is_some_and(|pace| !pace.allows(Instant::now())) {
-            return self.end(Disconnect::RateLimited);
-        }
-        match self.callback.on_message(message) {
-            Action::Reply(reply) => {
-                self.seat.shard.send(&self.seat.outbox, frame::message(&reply));
-            }
-            Action::Publish(room, message) => self.publish(room, frame::message(&message)),
-        }
-    }
-
-    /// Publishes, or stops reading until there is room: the publisher waits.
-    fn publish(&mut self, room: Room, frame: Bytes) {
-        if self.seat.shard.publish(&room, &frame).is_err() {
-            self.node.metrics().publishes_delayed.inc();
-            self.delayed = Some((room, frame, Instant::now() + PUBLISH_RETRY));
-        }
-    }
-
-    fn read_ended(&mut self, error: Option<ProtocolError>) {
-        let why = self.why_closed();
-        if let (Some(error), Disconnect::InternalError) = (error, &why) {
-            log::error!(id:% = self.seat.id, error:%; "actix-ws refused what the guard let through");
-        }
-        self.end(why);
     }
 
     fn due(&mut self, now: Instant) {
@@ -238,8 +225,8 @@ impl Connection {
                 self.outbox().push_ping(&payload, now);
             }
         }
-        if let Some((room, frame, _)) = self.delayed.take_if(|(.., at)| *at <= now) {
-            self.publish(room, frame);
+        if self.work.retry_at().is_some_and(|at| at <= now) {
+            self.carry_on();
         }
     }
 
@@ -248,7 +235,7 @@ impl Connection {
         let limits = &self.node.config().limits;
         let written = self.outbox().watch_oldest().map(|since| since + limits.write_timeout);
         let finished = self.unfinished_since().map(|since| since + limits.message_timeout);
-        let retried = self.delayed.as_ref().map(|(.., at)| *at);
+        let retried = self.work.retry_at();
         let heard = self.heartbeat.deadline();
         written.into_iter().chain(finished).chain(retried).chain(heard).min()
     }
@@ -260,7 +247,7 @@ impl Connection {
     }
 
     fn pause_or_resume(&mut self) {
-        let pause = self.delayed.is_some()
+        let pause = self.work.is_full(self.in_flight_max())
             || !self.outbox().has_control_room()
             || self.outbox().is_congested();
         if pause == self.reading_paused {
@@ -278,31 +265,17 @@ impl Connection {
         }
     }
 
+    /// Notes for whoever asks the hub when the peer was last heard.
+    fn note_frames(&mut self) {
+        let frames = self.observed.frames();
+        if frames != self.frames_noted {
+            self.frames_noted = frames;
+            self.seat.entry.activity.frame(Instant::now());
+        }
+    }
+
     fn end(&self, why: Disconnect) {
         self.outbox().end(why, Instant::now());
-    }
-
-    /// Why nothing more comes from the peer.
-    fn why_closed(&self) -> Disconnect {
-        if let Some(fault) = self.observed.fault() {
-            return fault;
-        }
-        if let Some(close) = self.observed.peer_close() {
-            return Disconnect::PeerClosed(close);
-        }
-        let gone = self.observed.ended() || self.socket.end().is_some();
-        if gone || self.outbox().stage() == Stage::Gone {
-            return self.why_gone();
-        }
-        Disconnect::InternalError
-    }
-
-    /// Why the stream is gone.
-    fn why_gone(&self) -> Disconnect {
-        match self.socket.end() {
-            Some(SocketEnd::WriteTimeout) => Disconnect::WriteTimeout,
-            _ => Disconnect::PeerGone,
-        }
     }
 
     fn outbox(&self) -> &Outbox {
@@ -317,7 +290,10 @@ impl Drop for Connection {
         self.outbox().expect_no_answer();
         // So that the books agree as soon as the last connection is gone.
         self.seat.shard.tally().flush();
-        let why = self.outbox().why().clone().unwrap_or(Disconnect::InternalError);
-        self.record.close(&why, self.messages_in, self.outbox().sent());
+        let ended = self.ended();
+        self.record.close(&ended);
+        if let Some(farewell) = &mut self.farewell {
+            farewell.ended = ended;
+        }
     }
 }

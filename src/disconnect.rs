@@ -56,13 +56,17 @@ pub enum Disconnect {
     InternalError,
     /// Ended by the operator or the application through the control API.
     Kicked(Close),
+    /// Ended by the application, in its answer to a message.
+    CallbackClosed(Close),
+    /// The application failed each message for `callback.patience`.
+    CallbackFailed,
     /// The node is shutting down; the peer should reconnect.
     Drain,
 }
 
 impl Disconnect {
     /// Every label, in the order of the documentation; bounds the metric's label set.
-    pub const LABELS: [&'static str; 13] = [
+    pub const LABELS: [&'static str; 15] = [
         "peer_closed",
         "peer_gone",
         "no_pong",
@@ -75,6 +79,8 @@ impl Disconnect {
         "message_timeout",
         "internal_error",
         "kicked",
+        "callback_closed",
+        "callback_failed",
         "drain",
     ];
 
@@ -98,7 +104,9 @@ impl Disconnect {
             Self::MessageTimeout => 9,
             Self::InternalError => 10,
             Self::Kicked(_) => 11,
-            Self::Drain => 12,
+            Self::CallbackClosed(_) => 12,
+            Self::CallbackFailed => 13,
+            Self::Drain => 14,
         }
     }
 
@@ -109,7 +117,7 @@ impl Disconnect {
         let (code, text) = match self {
             Self::PeerGone | Self::WriteTimeout => return None,
             Self::PeerClosed(theirs) => return Some(Close::new(theirs.code, "")),
-            Self::Kicked(ours) => return Some(ours.clone()),
+            Self::Kicked(ours) | Self::CallbackClosed(ours) => return Some(ours.clone()),
             Self::NoPong => (1011, "no pong in time"),
             Self::Slow => (1013, "too slow for what it is sent"),
             Self::TooBig => (1009, "message too big, or in too many pieces"),
@@ -118,6 +126,7 @@ impl Disconnect {
             Self::RateLimited => (1013, "too many messages"),
             Self::MessageTimeout => (1008, "message not finished in time"),
             Self::InternalError => (1011, "internal error"),
+            Self::CallbackFailed => (1011, "the application does not answer"),
             Self::Drain => (1012, "restarting, please reconnect"),
         };
         Some(Close::new(code, ByteString::from_static(text)))
@@ -133,7 +142,7 @@ impl Disconnect {
     pub fn is_expected(&self) -> bool {
         match self {
             Self::PeerClosed(theirs) => matches!(theirs.code, 1000 | 1001 | Close::NO_CODE),
-            Self::PeerGone | Self::Kicked(_) | Self::Drain => true,
+            Self::PeerGone | Self::Kicked(_) | Self::CallbackClosed(_) | Self::Drain => true,
             _ => false,
         }
     }
@@ -177,6 +186,8 @@ mod tests {
             MessageTimeout,
             InternalError,
             Kicked(Close::new(4001, "duplicate")),
+            CallbackClosed(Close::new(4002, "logged out")),
+            CallbackFailed,
             Drain,
         ]
     }
@@ -190,7 +201,10 @@ mod tests {
     #[test]
     fn close_codes_are_the_documented_ones() {
         let codes: Vec<_> = all().iter().map(|end| end.code().unwrap_or(0)).collect();
-        assert_eq!(codes, [1000, 0, 1011, 0, 1013, 1009, 1007, 1002, 1013, 1008, 1011, 4001, 1012]);
+        assert_eq!(
+            codes,
+            [1000, 0, 1011, 0, 1013, 1009, 1007, 1002, 1013, 1008, 1011, 4001, 4002, 1011, 1012]
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //! has members.
 
 mod admission;
+mod entry;
 mod mailbox;
+mod seat;
 mod shard;
 
 use std::{
@@ -28,7 +30,9 @@ use self::{
 };
 pub use self::{
     admission::Refused,
-    shard::{Seat, Shard},
+    entry::{Activity, Entry},
+    seat::{Reservation, Seat},
+    shard::Shard,
 };
 use crate::{
     config::{Config, LETTER_BYTES, WORKERS_MAX},
@@ -55,6 +59,7 @@ pub struct Hub {
 #[derive(Clone, Copy, Debug)]
 struct HubLimits {
     rooms_max: usize,
+    rooms_per_connection_max: usize,
     mailbox_bytes_max: usize,
     outbox: OutboxLimits,
     /// Each shard's part of `limits.outbox_bytes_total`.
@@ -94,6 +99,7 @@ impl Hub {
             metrics: metrics.clone(),
             limits: HubLimits {
                 rooms_max: limits.rooms_max,
+                rooms_per_connection_max: limits.rooms_per_connection_max,
                 mailbox_bytes_max: limits.mailbox_bytes_max,
                 outbox: OutboxLimits {
                     bytes_max: limits.outbox_bytes_max,
@@ -181,6 +187,10 @@ impl Hub {
 
     fn enter(&self, address: IpAddr) -> Result<(), Refused> {
         if self.is_draining() { Err(Refused::Draining) } else { self.admission.enter(address) }
+    }
+
+    fn give_back(&self, address: IpAddr) {
+        self.admission.leave(address);
     }
 
     /// The first member of `room` on a shard has come.

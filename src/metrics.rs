@@ -12,7 +12,7 @@ use prometheus::{
 };
 
 pub use self::{link::LinkMetrics, tally::Tally};
-use crate::disconnect::Disconnect;
+use crate::{disconnect::Disconnect, route::Route};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -37,6 +37,8 @@ pub struct Metrics {
     pub connection_duration: Histogram,
     /// Publications that had to wait because another worker's mailbox was full.
     pub publishes_delayed: IntCounter,
+    /// Rooms that the application would have had a connection join, and that were full.
+    pub joins_refused: IntCounter,
     /// `server.connections_max` after it was fitted to the descriptor limit.
     pub connections_max: IntGauge,
     /// Rooms with members; set when metrics are rendered.
@@ -47,11 +49,8 @@ pub struct Metrics {
     pub draining: IntGauge,
 }
 
-/// The routes of `holdline_connections{route}`.
-pub const ROUTES: [&str; 2] = ["/ws/echo", "/ws/rooms"];
-
 /// The reasons of `holdline_handshakes_rejected_total{reason}`.
-pub const REJECTIONS: [&str; 7] = [
+pub const REJECTIONS: [&str; 10] = [
     "bad_handshake",
     "bad_room",
     "foreign_origin",
@@ -59,6 +58,9 @@ pub const REJECTIONS: [&str; 7] = [
     "connections_max",
     "connections_per_ip_max",
     "rooms_max",
+    "not_configured",
+    "callback_refused",
+    "callback_failed",
 ];
 
 impl Metrics {
@@ -91,13 +93,13 @@ impl Metrics {
                 "holdline_connections",
                 "WebSocket connections now.",
                 "route",
-                &ROUTES,
+                &Route::LABELS,
             )?,
             opened: names.counters(
                 "holdline_connections_opened_total",
                 "Handshakes answered with 101.",
                 "route",
-                &ROUTES,
+                &Route::LABELS,
             )?,
             rejected: names.counters(
                 "holdline_handshakes_rejected_total",
@@ -128,6 +130,10 @@ impl Metrics {
             publishes_delayed: names.counter(
                 "holdline_publishes_delayed_total",
                 "Publications that waited for another worker's full mailbox.",
+            )?,
+            joins_refused: names.counter(
+                "holdline_joins_refused_total",
+                "Joins that limits.rooms_max or limits.rooms_per_connection_max did not allow.",
             )?,
             connections_max: names
                 .gauge("holdline_connections_max", "The most connections this node takes.")?,
@@ -272,6 +278,7 @@ mod tests {
             "holdline_outbox_bytes 0",
             "holdline_draining 0",
             "holdline_publishes_delayed_total 0",
+            "holdline_joins_refused_total 0",
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }

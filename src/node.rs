@@ -1,9 +1,10 @@
 //! What an embedder holds of one holdline process: publish, end, count.
 //! Leaves to `server.rs` and `control.rs`: the listeners.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
+    callback::Callback,
     config::Config,
     disconnect::{Close, Disconnect},
     frame,
@@ -18,19 +19,39 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Node(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     config: Config,
     hub: Arc<Hub>,
     metrics: Metrics,
+    callback: Option<Arc<dyn Callback>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("hub", &self.hub).finish_non_exhaustive()
+    }
 }
 
 impl Node {
     /// A node without connections. `config` is taken as it is: validate it first.
     pub fn new(config: Config) -> Self {
+        Self::build(config, None)
+    }
+
+    /// A node that tells `callback` of its connections and messages.
+    pub fn with_callback(config: Config, callback: impl Callback) -> Self {
+        Self::build(config, Some(Arc::new(callback)))
+    }
+
+    fn build(config: Config, callback: Option<Arc<dyn Callback>>) -> Self {
         let metrics = Metrics::new();
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
-        Self(Arc::new(Inner { hub: Hub::new(&config, &metrics), config, metrics }))
+        Self(Arc::new(Inner { hub: Hub::new(&config, &metrics), config, metrics, callback }))
+    }
+
+    /// Who is told of connections and messages, if anybody.
+    pub fn callback(&self) -> Option<&Arc<dyn Callback>> {
+        self.0.callback.as_ref()
     }
 
     /// The configuration in force.

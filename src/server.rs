@@ -2,6 +2,7 @@
 //! Leaves to `connection.rs`: everything after the 101; to `control.rs`: the operator's routes.
 
 mod handshake;
+mod introduction;
 mod origin;
 mod peer;
 
@@ -10,6 +11,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, TcpListener},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,14 +23,15 @@ use actix_web::{App, HttpRequest, HttpResponse, body::BoxBody, dev::AppConfig, w
 
 use self::handshake::Refusal;
 use crate::{
-    callback::Callback,
-    connection::{Connection, Origin, Upgraded},
-    hub::{Seat, Shard},
+    callback::{Action, Answer, Callback, Caller},
+    connection::{Connection, Farewell, Upgraded},
+    hub::{Reservation, Shard},
     inbound::{self, InboundLimits, Observed},
     message::Room,
     node::Node,
     outbox::OutboxBody,
     readiness,
+    route::Route,
     socket::{Socket, SocketControl, SocketLimits},
     watchdog::Watchdog,
 };
@@ -94,20 +97,30 @@ fn routes(app: &mut web::ServiceConfig) {
     app.route("/ws/echo", web::to(echo))
         .route("/ws/rooms/{room}", web::to(room))
         .route("/ws/rooms/", web::to(room))
+        .route("/ws/app", web::to(application))
         .route("/readyz", web::get().to(readyz))
         .default_service(web::to(nowhere));
 }
 
 async fn echo(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(&request, body, |_| Ok(Callback::Echo))
+    upgrade(request, body, |_, _| Ok(Route::Echo)).await
 }
 
 async fn room(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(&request, body, |request| {
+    upgrade(request, body, |request, _| {
         let name = request.match_info().get("room").unwrap_or_default();
         let room = name.parse::<Room>().map_err(|error| Refusal::bad_room(error.to_string()))?;
-        Ok(Callback::Room(room))
+        Ok(Route::Room(room))
     })
+    .await
+}
+
+async fn application(request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(request, body, |_, node| match node.callback() {
+        Some(_) => Ok(Route::App),
+        None => Err(Refusal::not_configured("callback.url")),
+    })
+    .await
 }
 
 async fn readyz(request: HttpRequest) -> HttpResponse {
@@ -118,26 +131,26 @@ async fn readyz(request: HttpRequest) -> HttpResponse {
 }
 
 async fn nowhere() -> HttpResponse {
-    HttpResponse::NotFound().body("no such route: /ws/echo and /ws/rooms/{room} are here\n")
+    HttpResponse::NotFound()
+        .body("no such route: /ws/echo, /ws/rooms/{room} and /ws/app are here\n")
 }
 
-/// From a request to a running connection, or to a refusal, in one synchronous turn: a peer
-/// that is told 101 is in the hub before a drain can look.
-fn upgrade(
-    request: &HttpRequest,
-    body: web::Payload,
-    route: impl FnOnce(&HttpRequest) -> Result<Callback, Refusal>,
-) -> HttpResponse {
+/// What decides on which route a request is.
+type Find = fn(&HttpRequest, &Node) -> Result<Route, Refusal>;
+
+/// From a request to a running connection, or to a refusal.
+async fn upgrade(request: HttpRequest, body: web::Payload, find: Find) -> HttpResponse {
     let (Some(worker), Some(socket)) =
         (request.app_data::<Rc<Worker>>(), request.conn_data::<SocketControl>())
     else {
         log::error!("a request came without its worker or its socket");
         return HttpResponse::InternalServerError().finish();
     };
-    let admitted = admit(request, worker, route);
-    let started =
-        admitted.and_then(|admitted| start(request, body, &worker.node, socket, admitted));
-    started.unwrap_or_else(|refusal| {
+    let answered = match admit(&request, worker, find).await {
+        Ok(admitted) => start(&request, body, &worker.node, socket, admitted),
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| {
         worker.node.metrics().rejected(refusal.label);
         refusal.response()
     })
@@ -145,36 +158,77 @@ fn upgrade(
 
 /// A handshake that will be answered with 101.
 struct Admitted {
-    callback: Callback,
-    origin: Origin,
-    seat: Seat,
+    place: Reservation,
+    caller: Arc<Caller>,
+    callback: Option<(Arc<dyn Callback>, Farewell)>,
+    actions: Vec<Action>,
 }
 
-fn admit(
-    request: &HttpRequest,
-    worker: &Worker,
-    route: impl FnOnce(&HttpRequest) -> Result<Callback, Refusal>,
-) -> Result<Admitted, Refusal> {
-    let rules = &worker.node.config().server;
-    handshake::check(request.method(), request.version(), request.headers())?;
-    origin::check(request.headers(), &rules.allowed_origins)
+/// Judges a handshake: its form first, the application's opinion last. Its place is held from the
+/// moment when only the application may still refuse it, so that a flood is refused by us alone.
+async fn admit(request: &HttpRequest, worker: &Worker, find: Find) -> Result<Admitted, Refusal> {
+    let (headers, rules) = (request.headers(), &worker.node.config().server);
+    handshake::check(request.method(), request.version(), headers)?;
+    origin::check(headers, &rules.allowed_origins)
         .map_err(|origin| Refusal::foreign_origin(&origin))?;
-    let callback = route(request)?;
+    let route = find(request, &worker.node)?;
     let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
-    let origin = peer::origin(request.headers(), from, &rules.trusted_proxies);
-    let seat = worker.shard.join(origin.peer, callback.room()).map_err(Refusal::no_room)?;
-    Ok(Admitted { callback, origin, seat })
+    let peer = peer::address(headers, from, &rules.trusted_proxies);
+    let place = worker.shard.reserve(peer).map_err(Refusal::no_room)?;
+    let (user, subprotocol) = (None, None);
+    let request_id = peer::request_id(headers);
+    let caller = Caller { id: place.id(), request: request_id, route, peer, user, subprotocol };
+    let admitted =
+        Admitted { place, caller: Arc::new(caller), callback: None, actions: Vec::new() };
+    match worker.node.callback().filter(|callback| callback.sees(&admitted.caller.route)) {
+        None => Ok(admitted),
+        Some(callback) => introduce(request, Arc::clone(callback), admitted).await,
+    }
 }
 
-/// Answers 101 and starts the connection's task.
+/// Asks the application whether it wants the newcomer.
+async fn introduce(
+    request: &HttpRequest,
+    callback: Arc<dyn Callback>,
+    mut admitted: Admitted,
+) -> Result<Admitted, Refusal> {
+    let mut farewell = Farewell::new(Arc::clone(&callback), Arc::clone(&admitted.caller));
+    let asked = callback.on_connect(&admitted.caller, introduction::of(request));
+    let decided = match asked {
+        Answer::Now(decided) => decided,
+        Answer::Later(decided) => decided.await,
+    };
+    let welcome = match decided {
+        Ok(welcome) => welcome,
+        Err(refusal) => {
+            farewell.forget();
+            return Err(Refusal::by_callback(refusal));
+        }
+    };
+    if welcome.user.is_some() {
+        let caller = Caller { user: welcome.user, ..Caller::clone(&admitted.caller) };
+        admitted.caller = Arc::new(caller);
+        farewell.caller = Arc::clone(&admitted.caller);
+    }
+    Ok(Admitted { callback: Some((callback, farewell)), actions: welcome.actions, ..admitted })
+}
+
+/// Joins, answers 101 and starts the connection's task, in one synchronous turn: a peer that is
+/// told 101 is in the hub before a drain can look.
 fn start(
     request: &HttpRequest,
     body: web::Payload,
     node: &Node,
     socket: &SocketControl,
-    Admitted { callback, origin, seat }: Admitted,
+    Admitted { place, caller, mut callback, actions }: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     let refuse = |error: actix_web::Error| Refusal::malformed(error.to_string());
+    let seat = place.join(caller).map_err(|refused| {
+        if let Some((_, farewell)) = &mut callback {
+            farewell.ended.why = refused.why();
+        }
+        Refusal::no_room(refused)
+    })?;
     let limits = InboundLimits {
         message_bytes_max: node.config().limits.message_bytes_max,
         message_fragments_max: node.config().limits.message_fragments_max,
@@ -186,8 +240,9 @@ fn start(
     let outbox = Rc::clone(&seat.outbox);
     let response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
     socket.set_upgraded();
-    let socket = socket.clone();
-    let upgraded = Upgraded { seat, socket, observed, messages, session, callback, origin };
+    let (socket, user_agent) = (socket.clone(), peer::user_agent(request.headers()));
+    let upgraded =
+        Upgraded { seat, socket, observed, messages, session, callback, actions, user_agent };
     actix_rt::spawn(Connection::open(node, upgraded).run());
     Ok(response)
 }

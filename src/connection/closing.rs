@@ -20,21 +20,12 @@ impl Connection {
     /// Sees the closing handshake through (RFC 6455 section 7.1): each of its steps has a
     /// deadline, behind the last one the stream is reset.
     pub(super) async fn close(&mut self) {
-        self.publish_delayed();
+        self.carry_on_for_the_last_time();
         self.observed.swallow();
         self.socket.resume_reading();
         self.alarm = Alarm::default();
         let mut closing = Closing { readable: true, since: Instant::now(), killed: false };
         poll_fn(|cx| self.poll_close(&mut closing, cx)).await;
-    }
-
-    /// A message that was taken from the peer goes out, if there is any room for it by now.
-    fn publish_delayed(&mut self) {
-        if let Some((room, frame, _)) = self.delayed.take()
-            && self.seat.shard.publish(&room, &frame).is_err()
-        {
-            log::warn!(id:% = self.seat.id; "a publication is lost: its connection ended while it waited");
-        }
     }
 
     fn poll_close(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<()> {
@@ -56,7 +47,7 @@ impl Connection {
             match stage {
                 Stage::CloseTaken => self.outbox().stop_waiting(),
                 _ if closing.killed => {
-                    log::error!(id:% = self.seat.id; "actix kept a killed stream");
+                    log::error!(id:% = self.seat.id(); "actix kept a killed stream");
                     return Poll::Ready(());
                 }
                 _ => self.kill(closing),

@@ -11,6 +11,8 @@ use std::{
     },
 };
 
+use crate::disconnect::{Close, Disconnect};
+
 /// Why a connection is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -22,6 +24,8 @@ pub enum Refused {
     AddressFull,
     /// The room would be one more than `limits.rooms_max`.
     RoomsFull,
+    /// The connection is in `limits.rooms_per_connection_max` rooms.
+    RoomsPerConnection,
 }
 
 impl Refused {
@@ -32,6 +36,15 @@ impl Refused {
             Self::Full => "connections_max",
             Self::AddressFull => "connections_per_ip_max",
             Self::RoomsFull => "rooms_max",
+            Self::RoomsPerConnection => "rooms_per_connection_max",
+        }
+    }
+
+    /// The same as the cause of an end, for whoever had let the newcomer in already.
+    pub fn why(self) -> Disconnect {
+        match self {
+            Self::Draining => Disconnect::Drain,
+            _ => Disconnect::Kicked(Close::new(1013, self.label())),
         }
     }
 }
@@ -43,6 +56,9 @@ impl fmt::Display for Refused {
             Self::Full => "this node holds server.connections_max connections",
             Self::AddressFull => "your address holds limits.connections_per_ip_max connections",
             Self::RoomsFull => "this node holds limits.rooms_max rooms",
+            Self::RoomsPerConnection => {
+                "the connection is in limits.rooms_per_connection_max rooms"
+            }
         })
     }
 }

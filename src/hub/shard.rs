@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Busy, Hub, Mail, Presence, Refused, ShardLink};
+use super::{Busy, Entry, Hub, Mail, Presence, Refused, Reservation, ShardLink};
 use crate::{
     disconnect::Disconnect,
     message::{ConnectionId, Room},
@@ -28,7 +28,7 @@ pub struct Shard {
     budget: Rc<Budget>,
     tally: Rc<Tally>,
     serial: Cell<u32>,
-    connections: RefCell<BTreeMap<ConnectionId, Rc<Outbox>>>,
+    connections: RefCell<BTreeMap<ConnectionId, Rc<Entry>>>,
     rooms: RefCell<HashMap<Room, Members>>,
 }
 
@@ -63,23 +63,13 @@ impl Shard {
         shard
     }
 
-    /// Takes a connection in, as a member of `room` if one is given; decided in one
-    /// synchronous turn, so a drain sees it or refuses it. Dropping the seat is leaving.
+    /// Holds a place for a connection from `address`.
     ///
     /// # Errors
     /// Why it may not come in.
-    pub fn join(self: &Rc<Self>, address: IpAddr, room: Option<&Room>) -> Result<Seat, Refused> {
+    pub fn reserve(self: &Rc<Self>, address: IpAddr) -> Result<Reservation, Refused> {
         self.hub.enter(address)?;
-        let id = self.next_id();
-        let outbox = Outbox::new(self.hub.limits.outbox, Rc::clone(&self.tally));
-        if let Some(room) = room
-            && let Err(refused) = self.enter_room(room, id, &outbox)
-        {
-            self.hub.admission.leave(address);
-            return Err(refused);
-        }
-        self.connections.borrow_mut().insert(id, Rc::clone(&outbox));
-        Ok(Seat { id, outbox, room: room.cloned(), address, shard: Rc::clone(self) })
+        Ok(Reservation::new(self.next_id(), address, Rc::clone(self)))
     }
 
     /// Where this worker's messages are counted.
@@ -131,11 +121,11 @@ impl Shard {
     fn shed(&self) {
         while self.budget.is_exceeded() {
             let connections = self.connections.borrow();
-            let Some(oldest) = connections.values().filter_map(|outbox| outbox.behind()).min()
-            else {
+            let outboxes = || connections.values().map(|entry| &entry.outbox);
+            let Some(oldest) = outboxes().filter_map(|outbox| outbox.behind()).min() else {
                 return;
             };
-            for outbox in connections.values().filter(|outbox| outbox.behind() == Some(oldest)) {
+            for outbox in outboxes().filter(|outbox| outbox.behind() == Some(oldest)) {
                 outbox.shed(Instant::now());
             }
         }
@@ -148,17 +138,18 @@ impl Shard {
                 return self.deliver(&room, frame, published);
             }
             Mail::End { id, why } => {
-                if let Some(outbox) = self.connections.borrow().get(&id) {
-                    outbox.end(why, Instant::now());
+                if let Some(entry) = self.connections.borrow().get(&id) {
+                    entry.outbox.end(why, Instant::now());
                 }
             }
             Mail::Drain { window } => {
-                let outboxes: Vec<_> = self.connections.borrow().values().cloned().collect();
+                let connections = self.connections.borrow();
+                let outboxes = connections.values().map(|entry| Rc::clone(&entry.outbox)).collect();
                 actix_rt::spawn(end_spread(outboxes, window));
             }
-            Mail::Cut => self.connections.borrow().values().for_each(|outbox| {
-                outbox.end(Disconnect::Drain, Instant::now());
-                outbox.cut();
+            Mail::Cut => self.connections.borrow().values().for_each(|entry| {
+                entry.outbox.end(Disconnect::Drain, Instant::now());
+                entry.outbox.cut();
             }),
         }
         0
@@ -176,25 +167,59 @@ impl Shard {
         }
     }
 
-    fn enter_room(
-        &self,
-        room: &Room,
-        id: ConnectionId,
-        outbox: &Rc<Outbox>,
-    ) -> Result<(), Refused> {
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(super) fn new_outbox(&self) -> Rc<Outbox> {
+        Outbox::new(self.hub.limits.outbox, Rc::clone(&self.tally))
+    }
+
+    pub(super) fn insert(&self, entry: Rc<Entry>) {
+        self.connections.borrow_mut().insert(entry.caller.id, entry);
+    }
+
+    /// Forgets a connection, and its memberships.
+    pub(super) fn remove(&self, entry: &Entry) {
+        self.connections.borrow_mut().remove(&entry.caller.id);
+        for room in entry.rooms.take() {
+            self.drop_member(&room, entry.caller.id);
+        }
+    }
+
+    pub(super) fn join_room(&self, room: &Room, entry: &Entry) -> Result<(), Refused> {
+        if entry.rooms.borrow().contains(room) {
+            return Ok(());
+        }
+        if entry.rooms.borrow().len() >= self.hub.limits.rooms_per_connection_max {
+            return Err(Refused::RoomsPerConnection);
+        }
+        self.enter_room(room, entry)
+    }
+
+    pub(super) fn enter_room(&self, room: &Room, entry: &Entry) -> Result<(), Refused> {
         let mut rooms = self.rooms.borrow_mut();
         if !rooms.contains_key(room) {
             let presence = self.hub.appear(room, self.index)?;
             rooms.insert(room.clone(), Members { presence, list: BTreeMap::new() });
         }
         if let Some(members) = rooms.get_mut(room) {
-            let member = Member { outbox: Rc::clone(outbox), joined: Instant::now() };
-            members.list.insert(id, member);
+            let member = Member { outbox: Rc::clone(&entry.outbox), joined: Instant::now() };
+            members.list.insert(entry.caller.id, member);
         }
+        entry.rooms.borrow_mut().push(room.clone());
         Ok(())
     }
 
-    fn leave_room(&self, room: &Room, id: ConnectionId) {
+    pub(super) fn leave_room(&self, room: &Room, entry: &Entry) {
+        let mut rooms = entry.rooms.borrow_mut();
+        if let Some(place) = rooms.iter().position(|own| own == room) {
+            rooms.remove(place);
+            self.drop_member(room, entry.caller.id);
+        }
+    }
+
+    fn drop_member(&self, room: &Room, id: ConnectionId) {
         let mut rooms = self.rooms.borrow_mut();
         let Some(members) = rooms.get_mut(room) else { return };
         members.list.remove(&id);
@@ -208,29 +233,6 @@ impl Shard {
 impl Drop for Shard {
     fn drop(&mut self) {
         self.hub.detach(self.index);
-    }
-}
-
-/// A connection's place in the hub, from its join until this is dropped.
-#[derive(Debug)]
-pub struct Seat {
-    /// The connection's name.
-    pub id: ConnectionId,
-    /// What the peer is owed.
-    pub outbox: Rc<Outbox>,
-    /// The shard that holds the connection.
-    pub shard: Rc<Shard>,
-    room: Option<Room>,
-    address: IpAddr,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.shard.connections.borrow_mut().remove(&self.id);
-        if let Some(room) = &self.room {
-            self.shard.leave_room(room, self.id);
-        }
-        self.shard.hub.admission.leave(self.address);
     }
 }
 

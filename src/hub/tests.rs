@@ -11,10 +11,12 @@ use actix_web::body::{BoxBody, MessageBody};
 
 use super::*;
 use crate::{
+    caller::Caller,
     disconnect::Close,
     frame,
     message::Message,
     outbox::{Outbox, OutboxBody, Stage},
+    route::Route,
 };
 
 /// Two shards of one hub; on one thread, so that a test sees both.
@@ -34,8 +36,15 @@ impl House {
     }
 
     fn join(&self, shard: usize, room: &str) -> Result<Seat, Refused> {
-        self.shards[shard].join([192, 0, 2, 1].into(), Some(&room.parse().unwrap()))
+        join(&self.shards[shard], Route::Room(room.parse().unwrap()))
     }
+}
+
+fn join(shard: &Rc<Shard>, route: Route) -> Result<Seat, Refused> {
+    let place = shard.reserve([192, 0, 2, 1].into())?;
+    let (id, request, peer) = (place.id(), "-".to_owned(), [192, 0, 2, 1].into());
+    let caller = Caller { id, request, route, peer, user: None, subprotocol: None };
+    place.join(Arc::new(caller))
 }
 
 fn room(name: &str) -> Room {
@@ -128,7 +137,7 @@ async fn a_drain_ends_everybody_and_lets_nobody_in() {
 async fn one_connection_can_be_ended_from_anywhere() {
     let house = House::new(|_| ());
     let seats = [house.join(1, "lobby").unwrap(), house.join(1, "lobby").unwrap()];
-    house.hub.end(seats[0].id, Disconnect::Kicked(Close::new(4001, "out"))).unwrap();
+    house.hub.end(seats[0].id(), Disconnect::Kicked(Close::new(4001, "out"))).unwrap();
     until("it is ended", || seats[0].outbox.stage() == Stage::Closing).await;
     assert_eq!(seats[1].outbox.stage(), Stage::Open);
 }
@@ -193,7 +202,7 @@ async fn a_detached_shard_leaves_its_place_to_the_next() {
     let [first, second] = house.shards;
     drop(first);
     let third = Shard::attach(&house.hub);
-    let seat = third.join([192, 0, 2, 1].into(), None).unwrap();
-    assert_eq!(seat.id.shard(), 0);
+    let seat = join(&third, Route::Echo).unwrap();
+    assert_eq!(seat.id().shard(), 0);
     drop(second);
 }

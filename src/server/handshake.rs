@@ -12,7 +12,7 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::hub::Refused;
+use crate::{callback, hub::Refused};
 
 /// When to come back after a refusal that time heals, in seconds.
 const RETRY_AFTER: u32 = 1;
@@ -66,12 +66,34 @@ impl Refusal {
     pub(super) fn no_room(refused: Refused) -> Self {
         let status = match refused {
             Refused::AddressFull => StatusCode::TOO_MANY_REQUESTS,
-            Refused::Draining | Refused::Full | Refused::RoomsFull => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refused::Draining
+            | Refused::Full
+            | Refused::RoomsFull
+            | Refused::RoomsPerConnection => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(refused.label(), status, refused.to_string())
             .with(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+    }
+
+    /// What the application said, or did not say in time.
+    pub(super) fn by_callback(refusal: callback::Refusal) -> Self {
+        match refusal {
+            callback::Refusal::Unwanted(status, words) => {
+                let status = StatusCode::from_u16(status).ok();
+                let status = status.filter(StatusCode::is_client_error);
+                Self::new("callback_refused", status.unwrap_or(StatusCode::FORBIDDEN), words)
+            }
+            callback::Refusal::Failed(failure) => {
+                let words = failure.to_string();
+                Self::new("callback_failed", StatusCode::SERVICE_UNAVAILABLE, words)
+                    .with(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+            }
+        }
+    }
+
+    pub(super) fn not_configured(key: &str) -> Self {
+        let words = format!("this route is served when {key} is set");
+        Self::new("not_configured", StatusCode::NOT_FOUND, words)
     }
 
     pub(super) fn response(self) -> HttpResponse {

@@ -6,23 +6,12 @@ use std::net::IpAddr;
 use actix_web::http::header::{HeaderMap, HeaderName, USER_AGENT};
 use ipnet::IpNet;
 
-use crate::connection::Origin;
-
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer values are cut: a log line is no place for a peer's essay.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 const USER_AGENT_BYTES_MAX: usize = 256;
-
-/// What the log says about the sender of a request that came from the address `from`.
-pub(super) fn origin(headers: &HeaderMap, from: IpAddr, trusted: &[IpNet]) -> Origin {
-    Origin {
-        request: request_id(headers),
-        peer: address(headers, from, trusted),
-        user_agent: text(headers, &USER_AGENT, USER_AGENT_BYTES_MAX),
-    }
-}
 
 /// The peer's own address: `from`, unless that is a trusted proxy (`server.trusted_proxies`);
 /// then the last address in `X-Forwarded-For` that is not. What an untrusted peer wrote in
@@ -53,10 +42,16 @@ fn parse(entry: &str) -> Option<IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-fn request_id(headers: &HeaderMap) -> String {
+/// The gateway's `X-Request-ID`, or `-`.
+pub(super) fn request_id(headers: &HeaderMap) -> String {
     let mut id = text(headers, &REQUEST_ID, REQUEST_ID_BYTES_MAX);
     id.retain(|c| c.is_ascii_alphanumeric() || "-_.:+/=@".contains(c));
     if id.is_empty() { "-".to_owned() } else { id }
+}
+
+/// The `User-Agent`, shortened.
+pub(super) fn user_agent(headers: &HeaderMap) -> String {
+    text(headers, &USER_AGENT, USER_AGENT_BYTES_MAX)
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName, bytes_max: usize) -> String {

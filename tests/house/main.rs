@@ -15,7 +15,7 @@ use code::{functions, imports, without_words};
 /// The floors, from the ground up. A file imports from the floors below, and from its own floor as
 /// long as nothing goes round in a circle. A folder stands on the floor of the file it belongs to.
 const FLOORS: &[&[&str]] = &[
-    &["message", "disconnect", "backoff", "heartbeat", "pace"],
+    &["message", "route", "caller", "disconnect", "backoff", "heartbeat", "pace"],
     &["config", "metrics", "frame", "dial", "socket", "listener"],
     &["outbox", "inbound", "hub"],
     &["callback"],
