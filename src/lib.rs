@@ -28,4 +28,5 @@ pub mod readiness;
 pub mod route;
 pub mod server;
 pub mod socket;
+pub mod upstream;
 pub mod watchdog;

@@ -58,6 +58,14 @@ impl Tls {
 
     /// Made once per dial, because reading the system's certificates takes milliseconds.
     pub(super) fn connector(&self) -> Result<TlsConnector, Refusal> {
+        let mut config = self.client_config()?;
+        // A WebSocket is an upgrade of HTTP/1.1; a server that prefers HTTP/2 must not choose it.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+
+    /// The same trust for another protocol than WebSocket: without ALPN.
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, Refusal> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -68,16 +76,13 @@ impl Tls {
             }
             false => builder.with_root_certificates(self.roots()?),
         };
-        let mut config = match &self.identity {
-            None => builder.with_no_client_auth(),
+        match &self.identity {
+            None => Ok(builder.with_no_client_auth()),
             Some(identity) => {
                 let Identity(chain, key) = &**identity;
-                builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(refused)?
+                builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(refused)
             }
-        };
-        // A WebSocket is an upgrade of HTTP/1.1; a server that prefers HTTP/2 must not choose it.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsConnector::from(Arc::new(config)))
+        }
     }
 
     fn roots(&self) -> Result<RootCertStore, Refusal> {
