@@ -6,6 +6,8 @@ pub mod stage;
 pub mod peer;
 pub mod wscat;
 
+#[allow(dead_code, reason = "only what is asked of an application meets one")]
+pub mod application;
 #[allow(dead_code, reason = "only the promises of a link meet servers that are not ours")]
 pub mod foreign;
 #[allow(dead_code, reason = "only the promises of a link disturb the wire")]
