@@ -5,7 +5,9 @@ mod descriptors;
 mod error;
 mod key;
 mod loader;
+mod name;
 mod origin;
+mod public_key;
 mod rules;
 mod secret;
 mod sections;
@@ -22,6 +24,7 @@ pub use self::{
     error::{Error, Problem},
     key::Key,
     loader::{FILE_DEFAULT, Loaded, Sources},
+    public_key::{KeyKind, PublicKey},
     secret::Secret,
     sections::{
         Auth, Callback, Control, Drain, Gateway, Heartbeat, LETTER_BYTES, Limits, Log, LogFormat,
@@ -31,6 +34,8 @@ pub use self::{
     spelling::{parse_bytes, parse_duration},
     table::KEYS,
 };
+
+pub(crate) use self::name::{is_name, offered_token};
 
 /// Everything a node can be told. The default is the documented one, resolved for this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! The map of the house is ARCHITECTURE.md; each file says what it is responsible for.
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 
+pub mod auth;
 pub mod backend;
 pub mod backoff;
 pub mod bridge;

@@ -50,10 +50,14 @@ pub struct Metrics {
 }
 
 /// The reasons of `holdline_handshakes_rejected_total{reason}`.
-pub const REJECTIONS: [&str; 10] = [
+pub const REJECTIONS: [&str; 14] = [
     "bad_handshake",
     "bad_room",
     "foreign_origin",
+    "token_missing",
+    "token_invalid",
+    "token_expired",
+    "room_not_allowed",
     "draining",
     "connections_max",
     "connections_per_ip_max",

@@ -5,6 +5,7 @@ mod handshake;
 mod introduction;
 mod origin;
 mod peer;
+mod subprotocol;
 
 use std::{
     future::ready,

@@ -90,7 +90,7 @@ fn a_callback_fits_into_the_handshake_and_says_when_it_is_not_signed() {
 fn a_subprotocol_is_a_name_and_never_a_token() {
     let spaced = complaint(&[("SERVER__SUBPROTOCOLS", "chat v1")]);
     assert!(spaced.contains("RFC 6455"), "{spaced}");
-    let token = complaint(&[("SERVER__SUBPROTOCOLS", "bearer.x")]);
+    let token = complaint(&[("SERVER__SUBPROTOCOLS", "Bearer.x")]);
     assert!(token.contains("is a token"), "{token}");
 }
 
@@ -98,4 +98,20 @@ fn a_subprotocol_is_a_name_and_never_a_token() {
 fn a_control_listener_that_strangers_reach_warns_without_a_token() {
     let warnings = load(&[("CONTROL__LISTEN", "0.0.0.0:9001")]).expect("good").warnings;
     assert!(warnings[0].contains("no control.token"), "{warnings:?}");
+}
+
+#[test]
+fn a_public_key_that_is_none_is_refused_and_never_shown() {
+    let text = complaint(&[("AUTH__JWT_PUBLIC_KEY", "-----BEGIN PRIVATE KEY-----\nhunter2")]);
+    assert!(text.starts_with("auth.jwt_public_key = \"(hidden)\""), "{text}");
+    assert!(text.contains("must be the text from -----BEGIN PUBLIC KEY-----"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_secret_that_everybody_knows_is_refused() {
+    let text = complaint(&[("AUTH__JWT_SECRET", "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZI")]);
+    assert!(text.contains("belongs to auth.jwt_public_key"), "{text}");
+    let text = complaint(&[("AUTH__LEEWAY", "601s")]);
+    assert!(text.contains("at most \"600s\""), "{text}");
 }

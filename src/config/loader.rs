@@ -117,7 +117,8 @@ fn read_values(
     for key in KEYS {
         let Some(Found { value, source, .. }) = values.get(key.name) else { continue };
         if let Err(rule) = key.read(&mut config, value) {
-            let value = if key.secret { show_hidden() } else { show_written(value) };
+            // What should be a public key may be a private one by mistake.
+            let value = if key.file { show_hidden() } else { show_written(value) };
             let source = source.clone();
             problems.push(Problem::Value { key: key.name, value, source, rule });
             misspelt.insert(key.name);

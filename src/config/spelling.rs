@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{
+    public_key::PublicKey,
     secret::{self, Secret},
     sections::LogFormat,
 };
@@ -138,6 +139,11 @@ pub(super) fn text(value: &Value) -> Read<Option<String>> {
 /// A text that must not be shown; an empty one is none.
 pub(super) fn secret(value: &Value) -> Read<Option<Secret>> {
     Ok(text(value)?.map(Secret::new))
+}
+
+/// A public key in PEM; an empty text is none.
+pub(super) fn public_key(value: &Value) -> Read<Option<PublicKey>> {
+    text(value)?.as_deref().map(PublicKey::from_pem).transpose()
 }
 
 /// The base of an HTTP address; an empty text is none.

@@ -17,7 +17,7 @@ use code::{functions, imports, without_words};
 const FLOORS: &[&[&str]] = &[
     &["message", "route", "caller", "disconnect", "backoff", "heartbeat", "pace"],
     &["config", "metrics", "frame", "dial", "socket", "listener", "upstream"],
-    &["outbox", "inbound", "hub"],
+    &["outbox", "inbound", "hub", "auth"],
     &["callback"],
     &["node"],
     &["connection", "link", "probe", "lint", "why"],

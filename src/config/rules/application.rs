@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use super::Check;
-use crate::config::Config;
+use crate::config::{Config, is_name, offered_token, spelling::show_duration};
 
 /// The shortest secret that HS256 may be used with (RFC 7518 section 3.2).
 const JWT_SECRET_BYTES_MIN: usize = 32;
+
+/// Clocks that are further apart than this want mending, not leeway.
+const LEEWAY_MAX: Duration = Duration::from_secs(600);
 
 /// Headers that are about one connection and not about the request (RFC 9110 section 7.6.1), or
 /// that say where it goes and how long it is: only we write them.
@@ -61,10 +64,10 @@ fn control(check: &mut Check<'_>) {
 fn subprotocols(check: &mut Check<'_>) {
     const KEY: &[&str] = &["server.subprotocols"];
     for name in &check.config.server.subprotocols {
-        check.must(KEY, is_token(name), |_| {
+        check.must(KEY, is_name(name), |_| {
             format!("must list names as RFC 6455 spells them; {name:?} holds something else")
         });
-        check.must(KEY, !name.starts_with("bearer."), |_| {
+        check.must(KEY, offered_token(name).is_none(), |_| {
             format!(
                 "must not list {name:?}: what begins with \"bearer.\" is a token, never agreed to"
             )
@@ -79,7 +82,16 @@ fn auth(check: &mut Check<'_>) {
         check.must(&["auth.jwt_secret"], bytes >= JWT_SECRET_BYTES_MIN, |_| {
             format!("must have at least {JWT_SECRET_BYTES_MIN} bytes, this one has {bytes}")
         });
+        // A public key is known to everybody: whoever signed with it would be let in.
+        check.must(&["auth.jwt_secret"], !secret.expose().contains("-----BEGIN "), |_| {
+            "must be a secret; this is a key in PEM, and a public one belongs to auth.jwt_public_key"
+                .into()
+        });
     }
+    check.must(&["auth.leeway"], auth.leeway <= LEEWAY_MAX, |_| {
+        let most = show_duration(LEEWAY_MAX);
+        format!("must be at most {most}: tokens live on for so long after their exp")
+    });
     let idle = !auth.is_on();
     for (key, set) in [
         ("auth.audience", auth.audience.is_some()),
@@ -160,7 +172,7 @@ fn rest(check: &mut Check<'_>) {
 }
 
 fn header(check: &mut Check<'_>, key: &'static str, name: &str) {
-    check.must(&[key], is_token(name), |_| {
+    check.must(&[key], is_name(name), |_| {
         format!("must list header names; {name:?} holds something else")
     });
     check.must(&[key], !OWN_HEADERS.contains(&name), |_| {
@@ -174,10 +186,4 @@ fn positive(check: &mut Check<'_>, key: &'static str, value: usize) {
 
 fn lasting(check: &mut Check<'_>, key: &'static str, value: Duration) {
     check.must(&[key], value > Duration::ZERO, |_| "must be longer than nothing".into());
-}
-
-/// A token of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
 }

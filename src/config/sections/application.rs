@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::secret::Secret;
+use crate::config::{public_key::PublicKey, secret::Secret};
 
 /// `auth`: who may connect, told by a JSON Web Token (RFC 7519). Without a key nobody is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// The secret of tokens signed with HS256.
     pub jwt_secret: Option<Secret>,
-    /// The public key, in PEM, of tokens signed with RS256 or ES256.
-    pub jwt_public_key: Option<String>,
+    /// The public key of tokens signed with RS256 or ES256.
+    pub jwt_public_key: Option<PublicKey>,
     /// What a token's `aud` must hold.
     pub audience: Option<String>,
     /// What a token's `iss` must be.

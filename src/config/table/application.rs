@@ -5,8 +5,8 @@ use super::put;
 use crate::config::{
     key::Key,
     spelling::{
-        bytes, count, duration, http_url, list, or_off, secret, show_bytes, show_duration,
-        show_list, show_optional, show_or_off, show_secret, show_text, switch, text,
+        bytes, count, duration, http_url, list, or_off, public_key, secret, show_bytes,
+        show_duration, show_list, show_optional, show_or_off, show_secret, show_text, switch, text,
     },
 };
 
@@ -23,7 +23,7 @@ pub(super) const KEYS: [Key; 22] = [
         "auth.jwt_public_key",
         "PEM",
         "The public key of tokens signed with RS256 or ES256; with it every WebSocket needs a token.",
-        |config, value| put(&mut config.auth.jwt_public_key, text(value)),
+        |config, value| put(&mut config.auth.jwt_public_key, public_key(value)),
         |config| show_optional(config.auth.jwt_public_key.as_ref()),
     )
     .file(),
