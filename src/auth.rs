@@ -98,6 +98,16 @@ impl Auth {
         claims.identity(self.has_audience)
     }
 
+    /// What is left of a query when the token that [`authenticate`](Self::authenticate) read there
+    /// is taken out.
+    #[must_use]
+    pub fn without_token(&self, query: &str) -> String {
+        match self.query_token {
+            true => credentials::without_token(query),
+            false => query.to_owned(),
+        }
+    }
+
     /// The check for the algorithm that `token` says it is signed with.
     fn check_for(&self, token: &str) -> Result<&Check, Denied> {
         let header = header(token).ok_or_else(Denied::malformed)?;

@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    auth::Auth,
     callback::Callback,
     config::Config,
     disconnect::{Close, Disconnect},
@@ -23,6 +24,7 @@ struct Inner {
     config: Config,
     hub: Arc<Hub>,
     metrics: Metrics,
+    auth: Option<Auth>,
     callback: Option<Arc<dyn Callback>>,
 }
 
@@ -46,12 +48,18 @@ impl Node {
     fn build(config: Config, callback: Option<Arc<dyn Callback>>) -> Self {
         let metrics = Metrics::new();
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
-        Self(Arc::new(Inner { hub: Hub::new(&config, &metrics), config, metrics, callback }))
+        let (hub, auth) = (Hub::new(&config, &metrics), Auth::new(&config.auth));
+        Self(Arc::new(Inner { hub, config, metrics, auth, callback }))
     }
 
     /// Who is told of connections and messages, if anybody.
     pub fn callback(&self) -> Option<&Arc<dyn Callback>> {
         self.0.callback.as_ref()
+    }
+
+    /// Who checks tokens, if anybody is asked for one.
+    pub fn auth(&self) -> Option<&Auth> {
+        self.0.auth.as_ref()
     }
 
     /// The configuration in force.

@@ -20,11 +20,17 @@ use actix_http::{HttpService, KeepAlive, error::DispatchError};
 use actix_rt::net::TcpStream;
 use actix_server::ServerBuilder;
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
-use actix_web::{App, HttpRequest, HttpResponse, body::BoxBody, dev::AppConfig, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse,
+    body::BoxBody,
+    dev::AppConfig,
+    http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
+    web,
+};
 
-use self::handshake::Refusal;
+use self::{handshake::Refusal, subprotocol::Offer};
 use crate::{
-    callback::{Action, Answer, Callback, Caller},
+    callback::{Action, Answer, Callback, Caller, Handshake},
     connection::{Connection, Farewell, Upgraded},
     hub::{Reservation, Shard},
     inbound::{self, InboundLimits, Observed},
@@ -152,6 +158,8 @@ async fn upgrade(request: HttpRequest, body: web::Payload, find: Find) -> HttpRe
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| {
+        let request = peer::request_id(request.headers());
+        log::debug!(request, reason = refusal.label; "refused");
         worker.node.metrics().rejected(refusal.label);
         refusal.response()
     })
@@ -173,28 +181,51 @@ async fn admit(request: &HttpRequest, worker: &Worker, find: Find) -> Result<Adm
     origin::check(headers, &rules.allowed_origins)
         .map_err(|origin| Refusal::foreign_origin(&origin))?;
     let route = find(request, &worker.node)?;
+    let offer = subprotocol::offer(headers).map_err(Refusal::malformed)?;
+    let user = identify(request, worker, &offer, &route)?;
     let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
     let peer = peer::address(headers, from, &rules.trusted_proxies);
     let place = worker.shard.reserve(peer).map_err(Refusal::no_room)?;
-    let (user, subprotocol) = (None, None);
+    let subprotocol = offer.choose(&rules.subprotocols).map(str::to_owned);
     let request_id = peer::request_id(headers);
     let caller = Caller { id: place.id(), request: request_id, route, peer, user, subprotocol };
     let admitted =
         Admitted { place, caller: Arc::new(caller), callback: None, actions: Vec::new() };
     match worker.node.callback().filter(|callback| callback.sees(&admitted.caller.route)) {
         None => Ok(admitted),
-        Some(callback) => introduce(request, Arc::clone(callback), admitted).await,
+        Some(callback) => {
+            let introduction = introduction::of(request, offer, worker.node.auth());
+            introduce(introduction, Arc::clone(callback), admitted).await
+        }
     }
+}
+
+/// Whom the newcomer's token says it belongs to, where a token is asked for; and whether that one
+/// may go there.
+fn identify(
+    request: &HttpRequest,
+    worker: &Worker,
+    offer: &Offer,
+    route: &Route,
+) -> Result<Option<String>, Refusal> {
+    let Some(auth) = worker.node.auth() else { return Ok(None) };
+    let identity = auth
+        .authenticate(request.headers(), request.query_string(), &offer.tokens)
+        .map_err(Refusal::denied)?;
+    if let Route::Room(room) = route {
+        identity.may_join(room).map_err(Refusal::denied)?;
+    }
+    Ok(identity.user)
 }
 
 /// Asks the application whether it wants the newcomer.
 async fn introduce(
-    request: &HttpRequest,
+    newcomer: Handshake,
     callback: Arc<dyn Callback>,
     mut admitted: Admitted,
 ) -> Result<Admitted, Refusal> {
     let mut farewell = Farewell::new(Arc::clone(&callback), Arc::clone(&admitted.caller));
-    let asked = callback.on_connect(&admitted.caller, introduction::of(request));
+    let asked = callback.on_connect(&admitted.caller, newcomer);
     let decided = match asked {
         Answer::Now(decided) => decided,
         Answer::Later(decided) => decided.await,
@@ -224,6 +255,7 @@ fn start(
     Admitted { place, caller, mut callback, actions }: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     let refuse = |error: actix_web::Error| Refusal::malformed(error.to_string());
+    let agreed = caller.subprotocol.as_deref().and_then(|name| HeaderValue::from_str(name).ok());
     let seat = place.join(caller).map_err(|refused| {
         if let Some((_, farewell)) = &mut callback {
             farewell.ended.why = refused.why();
@@ -239,7 +271,10 @@ fn start(
     let (response, session, messages) = actix_ws::handle(request, body).map_err(refuse)?;
     let messages = messages.max_frame_size(limits.frame_bytes_max());
     let outbox = Rc::clone(&seat.outbox);
-    let response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
+    let mut response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
+    if let Some(agreed) = agreed {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
     socket.set_upgraded();
     let (socket, user_agent) = (socket.clone(), peer::user_agent(request.headers()));
     let upgraded =

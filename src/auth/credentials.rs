@@ -8,6 +8,9 @@ use url::form_urlencoded;
 
 use super::denied::Denied;
 
+/// The parameter of the address.
+const PARAMETER: &str = "token";
+
 /// The one token of a handshake. The same one may come in several places, because who cannot tell
 /// which of them gets through uses all.
 pub(super) fn find<'a>(
@@ -16,7 +19,8 @@ pub(super) fn find<'a>(
     offered: &'a [String],
     query_token: bool,
 ) -> Result<Cow<'a, str>, Denied> {
-    let in_query = || form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
+    let in_query =
+        || form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == PARAMETER);
     let header = in_header(headers)?.map(Cow::Borrowed);
     let offered = offered.iter().map(|token| Cow::Borrowed(token.as_str()));
     let read = in_query().filter(|_| query_token).map(|(_, token)| token);
@@ -40,6 +44,13 @@ fn in_header(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let value = value.to_str().map_err(|_| Denied::malformed())?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     Ok(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' ')))
+}
+
+/// The query without its tokens; what is left stays as it was written.
+pub(super) fn without_token(query: &str) -> String {
+    let is_token =
+        |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == PARAMETER);
+    query.split('&').filter(|pair| !is_token(pair)).collect::<Vec<_>>().join("&")
 }
 
 fn missing(headers: &HeaderMap, query_token: bool, in_query: bool) -> Denied {

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::{callback, hub::Refused};
+use crate::{auth::Denied, callback, hub::Refused};
 
 /// When to come back after a refusal that time heals, in seconds.
 const RETRY_AFTER: u32 = 1;
@@ -59,6 +59,15 @@ impl Refusal {
              server.allowed_origins does not list it"
         );
         Self::new("foreign_origin", StatusCode::FORBIDDEN, words)
+    }
+
+    /// What the token says, or that there is none.
+    pub(super) fn denied(denied: Denied) -> Self {
+        let refusal = Self::new(denied.label(), denied.status(), denied.words());
+        // The challenge is ASCII; were it not, a bare one would still say what is wanted.
+        let challenge = HeaderValue::from_str(&denied.challenge());
+        let bare = HeaderValue::from_static("Bearer");
+        refusal.with(header::WWW_AUTHENTICATE, challenge.unwrap_or(bare))
     }
 
     /// 429 for what the peer has too much of, 503 for what the node has too little of; the

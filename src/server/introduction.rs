@@ -3,15 +3,17 @@
 
 use actix_web::{HttpRequest, http::header::SEC_WEBSOCKET_PROTOCOL};
 
-use crate::callback::Handshake;
+use super::subprotocol::Offer;
+use crate::{auth::Auth, callback::Handshake};
 
-/// The handshake of this request.
-pub(super) fn of(request: &HttpRequest) -> Handshake {
-    let headers = request.headers().iter();
+/// The handshake of this request, which has made this offer. What is a token to `auth` is left
+/// out, the header that it may rely on aside: `callback.headers` says whether that one is told.
+pub(super) fn of(request: &HttpRequest, offer: Offer, auth: Option<&Auth>) -> Handshake {
+    // The offer is told without its tokens.
+    let headers = request.headers().iter().filter(|(name, _)| *name != SEC_WEBSOCKET_PROTOCOL);
     let text = headers.filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
     let headers = text.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect();
-    let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
-    let offers = offers.filter_map(|offer| offer.to_str().ok()).flat_map(|list| list.split(','));
-    let subprotocols = offers.map(|offer| offer.trim().to_owned()).collect();
-    Handshake { query: request.query_string().to_owned(), headers, subprotocols }
+    let query = request.query_string();
+    let query = auth.map_or_else(|| query.to_owned(), |auth| auth.without_token(query));
+    Handshake { query, headers, subprotocols: offer.names }
 }

@@ -9,7 +9,7 @@ use crate::config::{is_name, offered_token};
 
 /// What is agreed to where nothing else fits: it names these routes, and gives a browser that
 /// offers its token beside it something that can be agreed to.
-pub(super) const OWN: &str = "holdline.v1";
+const OWN: &str = "holdline.v1";
 
 /// More than any library offers; a peer with more wants something else.
 const OFFERS_MAX: usize = 32;

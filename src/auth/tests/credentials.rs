@@ -123,3 +123,17 @@ fn what_cannot_be_a_token_is_refused_where_one_must_be() {
     let denied = auth.authenticate(&headers, "", &[]).expect_err("no text");
     assert_eq!(denied.label(), "token_invalid");
 }
+
+#[test]
+fn a_token_that_was_read_in_the_address_is_not_told_further() {
+    let left = |settings, query| Auth::new(&settings).expect("it is on").without_token(query);
+    for (query, rest) in [
+        ("token=x", ""),
+        ("a=1&token=x&b=%2B", "a=1&b=%2B"),
+        ("a&%74oken=x&token", "a"),
+        ("Token=x&tokens=y", "Token=x&tokens=y"),
+    ] {
+        assert_eq!(left(with_query_token(), query), rest);
+        assert_eq!(left(settings(), query), query, "a parameter of somebody else");
+    }
+}
