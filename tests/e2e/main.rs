@@ -25,8 +25,11 @@ mod slow_peers;
 // 5 A person at a terminal.
 mod terminal;
 // 6 Who gets in.
+mod auth;
 mod front_door;
 mod handshake;
+mod limits;
+mod subprotocols;
 // 7 Deploys.
 mod deploys;
 mod drain;

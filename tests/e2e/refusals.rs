@@ -99,6 +99,28 @@ fn a_wrong_variable_is_named_as_the_source() {
 }
 
 #[test]
+fn a_key_that_tokens_could_not_be_trusted_with_refuses_the_start_and_is_not_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("key");
+    let file = path.to_str().expect("a temporary path is text");
+    for (kind, text, rule) in [
+        ("JWT_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----", "damaged"),
+        ("JWT_PUBLIC_KEY", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", "BEGIN PUBLIC KEY"),
+        ("JWT_SECRET", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQc", "32 bytes"),
+        ("JWT_SECRET", "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0C", "auth.jwt_public_key"),
+    ] {
+        std::fs::write(&path, text).expect("the folder is ours");
+        let variable = format!("HOLDLINE__AUTH__{kind}_FILE");
+        let key = format!("auth.{}", kind.to_lowercase());
+        let named = [&*key, &*variable, "(hidden)", "must", rule];
+        refused(folder.path(), &["serve"], &[(&variable, file)], &named);
+        let output = run(folder.path(), &["serve"], &[(&variable, file)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("MFkwEwYHKoZIzj0C"), "{said}");
+    }
+}
+
+#[test]
 fn a_missing_file_and_a_wrong_argument_are_usage_errors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     refused(folder.path(), &["serve", "--config", "nowhere.toml"], &[], &["nowhere.toml"]);

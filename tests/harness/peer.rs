@@ -28,6 +28,8 @@ const EVENTS_MAX: usize = 1 << 17;
 pub struct Peer {
     /// What the gateway, or we, called its handshake: `request=` in the log.
     pub request: String,
+    /// What was agreed to of what it offered.
+    pub subprotocol: Option<String>,
     writer: Writer,
     events: mpsc::Receiver<Heard>,
     reader: JoinHandle<()>,
@@ -50,12 +52,18 @@ pub struct End {
 }
 
 impl Peer {
-    pub(super) fn start(stream: TcpStream, request: String, vice: Vice, early: Vec<u8>) -> Self {
+    pub(super) fn start(
+        stream: TcpStream,
+        request: String,
+        subprotocol: Option<String>,
+        vice: Vice,
+        early: Vec<u8>,
+    ) -> Self {
         let (stream, writer) = stream.into_split();
         let writer = Arc::new(Mutex::new(writer));
         let (events, heard) = mpsc::channel(EVENTS_MAX);
         let reader = Reader { stream, writer: writer.clone(), events, vice, early };
-        Self { request, writer, events: heard, reader: tokio::spawn(reader.run()) }
+        Self { request, subprotocol, writer, events: heard, reader: tokio::spawn(reader.run()) }
     }
 
     /// Sends a text message.

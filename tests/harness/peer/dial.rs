@@ -137,7 +137,8 @@ impl<'a> Dial<'a> {
         let ours = self.headers.iter().find(|(name, _)| name == "X-Request-ID");
         let ours = ours.map(|(_, value)| value.clone()).unwrap_or_default();
         let request = answer.header("x-request-id").map_or(ours, str::to_owned);
-        Ok(Ok(Peer::start(stream, request, self.vice, answer.body)))
+        let subprotocol = answer.header("sec-websocket-protocol").map(str::to_owned);
+        Ok(Ok(Peer::start(stream, request, subprotocol, self.vice, answer.body)))
     }
 
     async fn stream(&self) -> Result<TcpStream, String> {

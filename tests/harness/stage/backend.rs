@@ -29,12 +29,18 @@ pub struct Backend {
     pub process: Process,
     folder: PathBuf,
     file: PathBuf,
+    log_filter: String,
 }
 
 impl Backend {
     /// Starts one and waits until it listens. Its public port lies where a restart finds it free
     /// again; a neighbour that takes it first costs another try.
-    pub(super) async fn start(folder: &Path, number: usize, settings: &[(String, Value)]) -> Self {
+    pub(super) async fn start(
+        folder: &Path,
+        number: usize,
+        settings: &[(String, Value)],
+        log_filter: &str,
+    ) -> Self {
         let file = folder.join(format!("holdline-{number}.toml"));
         for _ in 0..5 {
             let listen = format!("127.0.0.1:{}", port::free());
@@ -45,9 +51,16 @@ impl Backend {
             }
             text.extend(settings.iter().map(|(key, value)| format!("{key} = {value}\n")));
             std::fs::write(&file, text).expect("the run folder is ours");
-            let mut process = serve(folder, &file);
+            let mut process = serve(folder, &file, log_filter);
             if let Some((server, control)) = listening(&mut process).await {
-                return Self { server, control, process, folder: folder.to_owned(), file };
+                return Self {
+                    server,
+                    control,
+                    process,
+                    folder: folder.to_owned(),
+                    file,
+                    log_filter: log_filter.to_owned(),
+                };
             }
             let last_words = process.log.tail(10);
             assert!(last_words.contains("in use"), "the backend does not start:\n{last_words}");
@@ -61,7 +74,7 @@ impl Backend {
     /// When it does not listen again.
     pub async fn restart(&mut self) {
         let before = self.process.log.clone();
-        self.process = serve(&self.folder, &self.file);
+        self.process = serve(&self.folder, &self.file, &self.log_filter);
         let found = listening(&mut self.process).await;
         let found = found.unwrap_or_else(|| panic!("no restart:\n{}", self.process.log.tail(10)));
         (self.server, self.control) = found;
@@ -106,9 +119,11 @@ impl Backend {
     }
 }
 
-fn serve(folder: &Path, file: &Path) -> Process {
+fn serve(folder: &Path, file: &Path, log_filter: &str) -> Process {
     let file = file.to_str().expect("a temporary path is text");
-    Process::start(Path::new(BINARY), &["serve", "--config", file], folder, &[])
+    let set: Vec<_> =
+        Some(("RUST_LOG", log_filter)).filter(|set| !set.1.is_empty()).into_iter().collect();
+    Process::start(Path::new(BINARY), &["serve", "--config", file], folder, &set)
 }
 
 /// Waits for the line that tells both addresses; none when it ended instead.

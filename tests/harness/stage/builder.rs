@@ -14,13 +14,15 @@ pub struct Builder {
     backends: usize,
     settings: Vec<(String, Value)>,
     variables: Vec<(String, String)>,
+    log_filter: String,
     without: Vec<String>,
 }
 
 impl Builder {
     pub(super) fn new(gateway: bool) -> Self {
         let (settings, variables, without) = (Vec::new(), Vec::new(), Vec::new());
-        Self { gateway, backends: 1, settings, variables, without }
+        let log_filter = String::new();
+        Self { gateway, backends: 1, settings, variables, log_filter, without }
             .set("control.listen", "127.0.0.1:0")
             .set("server.workers", 1)
     }
@@ -58,6 +60,12 @@ impl Builder {
         self
     }
 
+    /// Which lines the backends log, as `RUST_LOG` spells it.
+    pub fn log(mut self, filter: &str) -> Self {
+        self.log_filter = filter.to_owned();
+        self
+    }
+
     /// Sets a variable of the gateway's rendering.
     pub fn render(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
@@ -86,7 +94,9 @@ impl Builder {
         open_to_all(folder.path());
         let mut backends = Vec::new();
         for number in 0..self.backends {
-            backends.push(Backend::start(folder.path(), number, &self.settings).await);
+            backends.push(
+                Backend::start(folder.path(), number, &self.settings, &self.log_filter).await,
+            );
         }
         let mut gateway = None;
         if self.gateway {
