@@ -17,3 +17,47 @@ pub(super) fn of(request: &HttpRequest, offer: Offer, auth: Option<&Auth>) -> Ha
     let query = auth.map_or_else(|| query.to_owned(), |auth| auth.without_token(query));
     Handshake { query, headers, subprotocols: offer.names }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::{
+        config::{self, Secret},
+        server::subprotocol,
+    };
+
+    fn told(auth: Option<&Auth>) -> Handshake {
+        let request = TestRequest::with_uri("/ws/app?a=1&token=SECRET&b")
+            .insert_header(("authorization", "Bearer SECRET"))
+            .insert_header(("cookie", "a=b"))
+            .insert_header((SEC_WEBSOCKET_PROTOCOL, "chat, bearer.SECRET, holdline.v1"))
+            .to_http_request();
+        let offer = subprotocol::offer(request.headers()).unwrap();
+        of(&request, offer, auth)
+    }
+
+    #[test]
+    fn the_application_is_told_what_was_offered_and_sent_but_no_token() {
+        let secret = Some(Secret::new("x".repeat(32)));
+        let settings = config::Auth { jwt_secret: secret, query_token: true, ..Default::default() };
+        let auth = Auth::new(&settings);
+        assert!(auth.is_some());
+        let told = told(auth.as_ref());
+        assert_eq!(
+            (&*told.query, told.subprotocols.join(" ")),
+            ("a=1&b", "chat holdline.v1".into())
+        );
+        let header = |name: &str| told.headers.iter().find(|(known, _)| known == name);
+        assert!(header("cookie").is_some() && header("authorization").is_some());
+        assert_eq!(header("sec-websocket-protocol"), None);
+    }
+
+    #[test]
+    fn where_nobody_asks_for_a_token_the_address_is_the_application_s() {
+        let told = told(None);
+        assert_eq!(told.query, "a=1&token=SECRET&b");
+        assert_eq!(told.subprotocols, ["chat", "holdline.v1"]);
+    }
+}
