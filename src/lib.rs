@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod node;
 pub mod outbox;
 pub mod pace;
+mod page;
 pub mod readiness;
 pub mod route;
 pub mod server;

@@ -37,7 +37,7 @@ use crate::{
     message::Room,
     node::Node,
     outbox::OutboxBody,
-    readiness,
+    page, readiness,
     route::Route,
     socket::{Socket, SocketControl, SocketLimits},
     watchdog::Watchdog,
@@ -87,9 +87,13 @@ pub fn listen(
             ready(socket.map(|socket| (socket, address)))
         })
         .and_then(
-            http.h1(map_config(App::new().app_data(Rc::new(worker)).configure(routes), |()| {
-                AppConfig::default()
-            })),
+            http.h1(map_config(
+                App::new()
+                    .app_data(Rc::new(worker))
+                    .configure(routes)
+                    .configure(page::routes(config.server.page)),
+                |()| AppConfig::default(),
+            )),
         )
     })
 }

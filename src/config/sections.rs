@@ -40,6 +40,8 @@ pub struct Server {
     /// Subprotocols that are agreed to when a peer offers them (RFC 6455 section 1.9), the first
     /// here winning; `holdline.v1` is always agreed to, after these.
     pub subprotocols: Vec<String>,
+    /// Whether `GET /` is the page that tries this node in a browser; 404 otherwise.
+    pub page: bool,
     /// A worker that does not answer the watchdog for this long, twice in a row, aborts the
     /// process.
     pub stall_timeout: Duration,
@@ -58,6 +60,7 @@ impl Default for Server {
             ],
             handshake_timeout: Duration::from_secs(10),
             subprotocols: Vec::new(),
+            page: true,
             stall_timeout: Duration::from_secs(5),
         }
     }

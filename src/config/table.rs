@@ -12,7 +12,7 @@ use super::{
     sections::{self, Heartbeat, LogFormat},
     spelling::{
         Read, address, bytes, count, duration, list, log_format, networks, or_auto, or_off, secret,
-        show_bytes, show_duration, show_list, show_or_off, show_secret, show_text,
+        show_bytes, show_duration, show_list, show_or_off, show_secret, show_text, switch,
     },
 };
 
@@ -30,7 +30,7 @@ pub static KEYS: &[Key] = &{
 };
 
 /// The keys about this node itself.
-const NODE: [Key; 32] = [
+const NODE: [Key; 33] = [
     Key::new(
         "server.listen",
         "address:port",
@@ -80,6 +80,13 @@ const NODE: [Key; 32] = [
         "Subprotocols that are agreed to when a peer offers them, the first here winning.",
         |config, value| put(&mut config.server.subprotocols, list(value)),
         |config| show_list(config.server.subprotocols.iter().map(show_text)),
+    ),
+    Key::new(
+        "server.page",
+        "true or false",
+        "Whether GET / is a page that tries this node in a browser.",
+        |config, value| put(&mut config.server.page, switch(value)),
+        |config| config.server.page.to_string(),
     ),
     Key::new(
         "server.stall_timeout",

@@ -117,6 +117,36 @@ async fn control_routes_and_path_tricks_are_not_found_at_the_gateway() {
 }
 
 #[tokio::test]
+async fn the_page_comes_through_the_gateway_with_its_policy_and_may_be_asked_for_again() {
+    let stage = Stage::gateway().start().await;
+    for path in ["/", "/page.css", "/page.js", "/reconnecting-websocket.js", "/icon.svg"] {
+        let answer = stage.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        for name in ["content-security-policy", "x-content-type-options", "etag", "x-request-id"] {
+            assert!(answer.header(name).is_some(), "{path} without {name}: {answer:?}");
+        }
+    }
+    for path in ["/index.html", "/page", "/page.html", "/favicon.ico", "/page.js/", "/Page.js"] {
+        assert_eq!(stage.get(path).await.status, 404, "{path}");
+    }
+    let posted = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        stage.address()
+    );
+    let answer = http::send(stage.address(), posted.as_bytes()).await.expect("an answer");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_operator_who_wants_no_page_has_none() {
+    let stage = Stage::gateway().set("server.page", false).start().await;
+    for path in ["/", "/page.js"] {
+        assert_eq!(stage.get(path).await.status, 404, "{path}");
+    }
+    stage.connect("/ws/echo").await.echoes("and all else goes on").await;
+}
+
+#[tokio::test]
 async fn the_gateway_s_health_is_that_a_backend_is_ready() {
     let mut stage = Stage::gateway().start().await;
     assert_eq!(stage.get("/healthz").await.status, 200);

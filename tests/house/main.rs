@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["callback"],
     &["node"],
     &["connection", "link", "probe", "lint", "why"],
-    &["readiness", "watchdog", "drain"],
+    &["readiness", "watchdog", "drain", "page"],
     &["server", "control", "bridge"],
     &["backend"],
     &["lib", "main", "cli"],

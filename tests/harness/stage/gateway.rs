@@ -146,7 +146,8 @@ fn nginx(folder: &Path) -> Process {
 
 /// Whether it comes to answer, or ends instead.
 async fn answers(process: &mut Process, address: SocketAddr) -> bool {
-    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    // A path of no backend: one that never answers, or writes down what it is asked, may be behind.
+    let request = format!("GET /up HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let look = async || {
         let ended = process.status().is_some();
         (ended, !ended && http::send(address, request.as_bytes()).await.is_ok())
