@@ -15,6 +15,7 @@ run_checks() {
   stage "containers: hadolint" check_dockerfile
   stage "containers: compose accepts the file" check_compose
   stage "toml and yaml" check_toml_and_yaml
+  stage "page: biome, and the module to copy" check_page
 }
 
 check_rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items; }
@@ -94,6 +95,15 @@ check_compose() {
     HOLDLINE_LINK_SERVER=wss://a.example/ws HOLDLINE_LINK_PORT=7457 \
     "$compose" --file "$root/docker-compose.yml" --file "$root/deploy/compose.control.yml" \
     --file "$root/deploy/compose.files.yml" config --quiet
+}
+
+# The scripts and the style sheet of the page, and what its reconnecting module promises.
+check_page() {
+  local modules
+  modules=$("$root/scripts/tool" page) || cannot_run "no Biome"
+  cd "$root"
+  "$modules/.bin/biome" ci --colors=off --error-on-warnings src/page tests/browser
+  node --test tests/browser/*.test.mjs
 }
 
 check_toml_and_yaml() {
