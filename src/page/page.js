@@ -119,13 +119,13 @@ function received({ data }) {
 
 function ended({ code, reason }) {
   const row = rowOf(code);
-  const what = row ? words(row.cells[1]) : "(no meaning is registered)";
+  const name = row ? words(row.querySelector("strong")) : "(not registered)";
+  const meaning = row ? `: ${words(row.cells[1]).slice(name.length + 1)}` : ".";
   const said = reason && ` The server said: “${reason}”.`;
-  view["last-close"].textContent = `${code} ${what}${said}`;
+  view["last-close"].textContent = `${code} ${name}${meaning}${said}`;
   for (const other of view.codes.querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
   row?.setAttribute("aria-current", "true");
 
-  const name = row ? words(row.querySelector("strong")) : "";
   if (openedAt !== null) note(`The connection ended after ${duration(openedAt)}: ${code} ${name}.`);
   else if (!failing) note(`No connection came about: ${code} ${name}.`);
   failing = openedAt === null;
@@ -198,7 +198,7 @@ function words(element) {
 }
 
 function milliseconds(time) {
-  return `${time.toFixed(time < 10 ? 1 : 0)} ms`;
+  return `${time.toFixed(time < 10 ? 1 : 0)}\u00a0ms`;
 }
 
 function duration(since) {
