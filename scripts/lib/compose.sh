@@ -69,6 +69,7 @@ compose_print() {
   port=${port##*:}
   cat <<END
 Holdline is up.
+  page     http://localhost:$port/
   echo     ws://localhost:$port/ws/echo
   rooms    ws://localhost:$port/ws/rooms/{room}
   health   http://localhost:$port/healthz

@@ -144,6 +144,7 @@ native_print() {
   control=$(backend_address control)
   cat <<END
 Holdline is up.
+  page     http://localhost:$GATEWAY_PORT/
   echo     ws://localhost:$GATEWAY_PORT/ws/echo
   rooms    ws://localhost:$GATEWAY_PORT/ws/rooms/{room}
   health   http://localhost:$GATEWAY_PORT/healthz

@@ -37,10 +37,8 @@ impl Browser {
         arguments
             .extend(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"]);
         arguments.push("--disable-backgrounding-occluded-windows");
-        // Its sandbox refuses to be root's.
-        if rustix::process::geteuid().is_root() {
-            arguments.push("--no-sandbox");
-        }
+        // Root may not have its sandbox, nor may many a container; it opens nothing but our own page.
+        arguments.push("--no-sandbox");
         let mut process = Process::start(&tool("browser"), &arguments, profile.path(), &[]);
         let log = process.log.clone();
         let look = async || {

@@ -51,14 +51,12 @@ async fn a_talk_goes_on_in_another_backend_and_makes_the_picture_in_the_readme()
     bert.joins("lounge", "Bert").await;
     say_in_turn(&[(&anna, "Is anybody here?"), (&bert, "I am. They deploy today, I heard.")]).await;
 
-    let mut room_is_here = Vec::new();
-    for node in stage.nodes() {
-        room_is_here.push(node.scrape().await.sum("holdline_connections") == 2.0);
-    }
-    assert_eq!(room_is_here.iter().filter(|here| **here).count(), 1, "a room is on one backend");
-    let here = room_is_here.iter().position(|here| *here).expect("it was counted");
     anna.until("parseInt(document.querySelector('#held').textContent) >= 2").await;
-    stage.nodes()[here].terminate();
+    for node in stage.nodes() {
+        if node.scrape().await.sum("holdline_connections") > 0.0 {
+            node.terminate();
+        }
+    }
     for tab in [&anna, &bert] {
         tab.shows("#last-close", "1012 Service Restart").await;
         tab.is("open").await;

@@ -51,7 +51,7 @@ async fn a_long_wait_ends_when_the_visitor_says_so_or_the_network_is_back() {
     tab.value("void (Math.random = () => 1)").await;
     tab.connects().await;
     stage.node().kill().await;
-    let waits_for_long = "/^reconnecting in ([4-9]|1\\d) s$/.test(proof.states.at(-1))";
+    let waits_for_long = "/^reconnecting in ([6-9]|1\\d) s$/.test(proof.states.at(-1))";
 
     tab.until(waits_for_long).await;
     tab.click("#now").await;

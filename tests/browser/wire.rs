@@ -16,12 +16,12 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::harness::PATIENCE;
 
-type Socket = WebSocketStream<TcpStream>;
+type Line = WebSocketStream<TcpStream>;
 
 /// The line to one browser, shared by its tabs.
 #[derive(Clone)]
 pub struct Wire {
-    sink: Arc<tokio::sync::Mutex<SplitSink<Socket, Message>>>,
+    sink: Arc<tokio::sync::Mutex<SplitSink<Line, Message>>>,
     heard: Arc<Mutex<Heard>>,
 }
 
@@ -41,8 +41,8 @@ impl Wire {
         // A picture or a library is one message here, and longer than strangers may send.
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         let opened = tokio_tungstenite::client_async_with_config(address, stream, Some(config));
-        let (socket, _) = opened.await.expect("it speaks WebSocket");
-        let (sink, stream) = socket.split();
+        let (line, _) = opened.await.expect("it speaks WebSocket");
+        let (sink, stream) = line.split();
         let heard = Arc::new(Mutex::new(Heard::default()));
         tokio::spawn(listen(stream, Arc::clone(&heard)));
         Self { sink: Arc::new(tokio::sync::Mutex::new(sink)), heard }
@@ -83,7 +83,7 @@ impl Wire {
 }
 
 /// Until the browser ends; whoever still waits then is told by its sender's end.
-async fn listen(mut stream: SplitStream<Socket>, heard: Arc<Mutex<Heard>>) {
+async fn listen(mut stream: SplitStream<Line>, heard: Arc<Mutex<Heard>>) {
     while let Some(Ok(message)) = stream.next().await {
         let Ok(text) = message.to_text() else { continue };
         let Ok(said) = serde_json::from_str::<Value>(text) else { continue };
