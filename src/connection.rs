@@ -33,6 +33,7 @@ use crate::{
     node::Node,
     outbox::{Outbox, Stage},
     pace::Pace,
+    rest::Rest,
     socket::SocketControl,
 };
 
@@ -53,6 +54,8 @@ pub struct Upgraded {
     pub session: Session,
     /// Who is told of messages, if anybody, and must be told of the end.
     pub callback: Option<(Arc<dyn Callback>, Farewell)>,
+    /// What the messages of `/ws/rest` become; of no use on other routes.
+    pub rest: Option<Rest>,
     /// What the application wants done first.
     pub actions: Vec<Action>,
     /// The peer's `User-Agent`, shortened, for the log.
@@ -99,8 +102,8 @@ enum Event {
 impl Connection {
     /// Opens the connection's account: log, metrics and heartbeat start now.
     pub fn open(node: &Node, upgraded: Upgraded) -> Self {
-        let Upgraded { seat, socket, observed, messages, session, callback, actions, user_agent } =
-            upgraded;
+        let Upgraded { seat, socket, observed, messages, session, .. } = upgraded;
+        let Upgraded { callback, rest, actions, user_agent, .. } = upgraded;
         let now = Instant::now();
         let config = node.config();
         let (interval, timeout) = (config.heartbeat.ping_interval, config.heartbeat.pong_timeout);
@@ -115,7 +118,7 @@ impl Connection {
             turn: 0,
             reading_paused: false,
             resumed: None,
-            work: Work::new(callback),
+            work: Work::new(callback, rest),
             farewell,
             node: node.clone(),
             _session: session,
@@ -159,6 +162,9 @@ impl Connection {
         self.note_frames();
         if let Poll::Ready(reaction) = self.work.poll_answer(cx) {
             return Poll::Ready(Event::Answered(reaction));
+        }
+        if self.work.waits_for_room() && !self.outbox().is_congested() {
+            self.carry_on();
         }
         self.pause_or_resume();
         if self.turn == MESSAGES_PER_TURN {

@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod pace;
 mod page;
 pub mod readiness;
+pub mod rest;
 pub mod route;
 pub mod server;
 pub mod socket;

@@ -4,14 +4,19 @@
 //! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
 
 mod link;
+mod rest;
 mod tally;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-pub use self::{link::LinkMetrics, tally::Tally};
+pub use self::{
+    link::LinkMetrics,
+    rest::{REST_OUTCOMES, RestMetrics},
+    tally::Tally,
+};
 use crate::{disconnect::Disconnect, route::Route};
 
 /// The content type of [`Metrics::render`].
@@ -47,6 +52,8 @@ pub struct Metrics {
     pub outbox_bytes: IntGauge,
     /// 1 while the node drains.
     pub draining: IntGauge,
+    /// What `/ws/rest` does.
+    pub rest: RestMetrics,
 }
 
 /// The reasons of `holdline_handshakes_rejected_total{reason}`.
@@ -144,6 +151,7 @@ impl Metrics {
             rooms: names.gauge("holdline_rooms", "Rooms with at least one member.")?,
             outbox_bytes: names.gauge("holdline_outbox_bytes", "Bytes queued for peers.")?,
             draining: names.gauge("holdline_draining", "1 while the node shuts down.")?,
+            rest: RestMetrics::registered(&names)?,
             registry: names.0,
         })
     }
@@ -207,6 +215,23 @@ impl Names {
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
         let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         self.register(Histogram::with_opts(options)?)
+    }
+
+    /// Histograms by one label; every value exists from the start.
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[&str],
+        buckets: &[f64],
+    ) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let family = self.register(HistogramVec::new(options, &[label])?)?;
+        for value in values {
+            family.with_label_values(&[value]);
+        }
+        Ok(family)
     }
 
     /// Counters by one label; every value exists from the start, so that a rate over a first
@@ -283,6 +308,8 @@ mod tests {
             "holdline_draining 0",
             "holdline_publishes_delayed_total 0",
             "holdline_joins_refused_total 0",
+            "holdline_rest_in_flight 0",
+            "holdline_rest_duration_seconds_count{outcome=\"busy\"} 0",
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }

@@ -38,6 +38,7 @@ use crate::{
     node::Node,
     outbox::OutboxBody,
     page, readiness,
+    rest::Rest,
     route::Route,
     socket::{Socket, SocketControl, SocketLimits},
     watchdog::Watchdog,
@@ -60,11 +61,13 @@ pub fn listen(
     watchdog: Option<&Watchdog>,
 ) -> io::Result<ServerBuilder> {
     let (node, watchdog) = (node.clone(), watchdog.cloned());
+    let rest = Rest::new(node.config(), node.metrics())?;
     builder.listen("public", listener, move || {
         if let Some(watchdog) = &watchdog {
             watchdog.watch_this_worker();
         }
-        let worker = Worker { node: node.clone(), shard: Shard::attach(node.hub()) };
+        let rest = rest.as_ref().map(Rest::own_pool);
+        let worker = Worker { node: node.clone(), shard: Shard::attach(node.hub()), rest };
         let config = node.config();
         let limits = SocketLimits {
             write_timeout: config.limits.write_timeout,
@@ -98,10 +101,11 @@ pub fn listen(
     })
 }
 
-/// One worker's node and shard.
+/// One worker's node, shard and connections to the application.
 struct Worker {
     node: Node,
     shard: Rc<Shard>,
+    rest: Option<Rest>,
 }
 
 fn routes(app: &mut web::ServiceConfig) {
@@ -109,6 +113,7 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/ws/rooms/{room}", web::to(room))
         .route("/ws/rooms/", web::to(room))
         .route("/ws/app", web::to(application))
+        .route("/ws/rest", web::to(rest))
         .route("/readyz", web::get().to(readyz))
         .default_service(web::to(nowhere));
 }
@@ -134,6 +139,14 @@ async fn application(request: HttpRequest, body: web::Payload) -> HttpResponse {
     .await
 }
 
+async fn rest(request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(request, body, |_, node| match node.config().rest.base_url {
+        Some(_) => Ok(Route::Rest),
+        None => Err(Refusal::not_configured("rest.base_url")),
+    })
+    .await
+}
+
 async fn readyz(request: HttpRequest) -> HttpResponse {
     match request.app_data::<Rc<Worker>>() {
         Some(worker) => readiness::answer(&worker.node),
@@ -143,7 +156,7 @@ async fn readyz(request: HttpRequest) -> HttpResponse {
 
 async fn nowhere() -> HttpResponse {
     HttpResponse::NotFound()
-        .body("no such route: /ws/echo, /ws/rooms/{room} and /ws/app are here\n")
+        .body("no such route: /ws/echo, /ws/rooms/{room}, /ws/app and /ws/rest are here\n")
 }
 
 /// What decides on which route a request is.
@@ -158,7 +171,7 @@ async fn upgrade(request: HttpRequest, body: web::Payload, find: Find) -> HttpRe
         return HttpResponse::InternalServerError().finish();
     };
     let answered = match admit(&request, worker, find).await {
-        Ok(admitted) => start(&request, body, &worker.node, socket, admitted),
+        Ok(admitted) => start(&request, body, worker, socket, admitted),
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| {
@@ -254,7 +267,7 @@ async fn introduce(
 fn start(
     request: &HttpRequest,
     body: web::Payload,
-    node: &Node,
+    Worker { node, rest, .. }: &Worker,
     socket: &SocketControl,
     Admitted { place, caller, mut callback, actions }: Admitted,
 ) -> Result<HttpResponse, Refusal> {
@@ -280,9 +293,10 @@ fn start(
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
     }
     socket.set_upgraded();
-    let (socket, user_agent) = (socket.clone(), peer::user_agent(request.headers()));
+    let (socket, rest, user_agent) =
+        (socket.clone(), rest.clone(), peer::user_agent(request.headers()));
     let upgraded =
-        Upgraded { seat, socket, observed, messages, session, callback, actions, user_agent };
+        Upgraded { seat, socket, observed, messages, session, callback, rest, actions, user_agent };
     actix_rt::spawn(Connection::open(node, upgraded).run());
     Ok(response)
 }

@@ -67,12 +67,18 @@ fn what_would_open_the_way_out_of_the_base_is_refused() {
         ("REST__HEADERS", "Host", "must not list \"host\""),
         ("REST__HEADERS", "transfer-encoding", "must not list"),
         ("REST__HEADERS", "x y", "header names"),
-        ("REST__ANSWER_BYTES_MAX", "2MiB", "limits.outbox_bytes_max"),
+        ("REST__HEADERS", "accept,X-Forwarded-For", "knows who asks"),
+        ("REST__HEADERS", "x-request-id", "knows who asks"),
+        ("REST__HEADERS", "X-Holdline-User", "knows who asks"),
+        ("REST__ANSWER_BYTES_MAX", "524289", "half of limits.outbox_bytes_max"),
+        ("REST__IN_FLIGHT_TOTAL", "15", "at least rest.in_flight_max"),
         ("REST__TIMEOUT", "0s", "longer than nothing"),
     ] {
         let text = complaint(&[base, (name, value)]);
         assert!(text.contains(words), "{name}={value}: {text}");
     }
+    let query = complaint(&[("REST__BASE_URL", "http://127.0.0.1:3000/api?key=1")]);
+    assert!(query.contains("no query"), "{query}");
 }
 
 #[test]

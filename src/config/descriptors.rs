@@ -12,6 +12,9 @@ pub const DESCRIPTORS_RESERVED: u64 = 128;
 /// Each worker's own: its poller and the two ends that wake it.
 pub const DESCRIPTORS_PER_WORKER: u64 = 4;
 
+/// Each request to the application that may be under way: its own, and one that is kept for the next.
+const DESCRIPTORS_PER_REQUEST: u64 = 2;
+
 /// Raises this process's soft descriptor limit to its hard limit and returns what holds now.
 ///
 /// # Errors
@@ -25,22 +28,31 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 /// Beyond the limit the listener could not even refuse with 503: the peer would hang unanswered.
 /// Under a very small limit the reserve takes half of it.
 pub fn fit_descriptors(config: &mut Config, limit: u64) -> Option<String> {
-    let workers = config.server.workers as u64;
-    let reserved = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_WORKER * workers;
-    let reserved = reserved.min(limit / 2);
+    let kept = kept(config);
+    let reserved = kept.min(limit / 2);
     let wanted = config.server.connections_max;
     let allowed = usize::try_from(limit - reserved).unwrap_or(usize::MAX);
     if wanted <= allowed {
         return None;
     }
     config.server.connections_max = allowed.max(1);
-    let needed = wanted as u64 + DESCRIPTORS_RESERVED + DESCRIPTORS_PER_WORKER * workers;
+    let needed = wanted as u64 + kept;
     Some(format!(
         "server.connections_max = {wanted} is cut to {}: the descriptor limit is {limit}, of which \
-         {reserved} are kept for listeners, files and plain HTTP; raise it to {needed} (ulimit -n, \
+         {reserved} are kept for listeners, files, plain HTTP and the application; raise it to {needed} (ulimit -n, \
          LimitNOFILE=, the container's nofile)",
         config.server.connections_max,
     ))
+}
+
+/// What is needed beside one descriptor for each connection.
+fn kept(config: &Config) -> u64 {
+    let Config { callback, rest, server, .. } = config;
+    let asked = callback.url.as_ref().map_or(0, |_| callback.in_flight_max)
+        + rest.base_url.as_ref().map_or(0, |_| rest.in_flight_total);
+    DESCRIPTORS_RESERVED
+        + DESCRIPTORS_PER_WORKER * server.workers as u64
+        + DESCRIPTORS_PER_REQUEST * asked as u64
 }
 
 #[cfg(test)]
@@ -70,6 +82,18 @@ mod tests {
         for part in ["20000", "19999", "20135", "136 are kept", "raise it to 20136"] {
             assert!(warning.contains(part), "{part}: {warning}");
         }
+    }
+
+    #[test]
+    fn an_application_that_is_asked_is_given_its_share() {
+        let mut asking = config(20_000, 2);
+        asking.rest.base_url = Some("http://127.0.0.1:3000".parse().expect("an address"));
+        asking.rest.in_flight_total = 100;
+        assert_eq!(fit_descriptors(&mut asking, 20_336), None);
+        asking.callback.url = asking.rest.base_url.clone();
+        asking.callback.in_flight_max = 10;
+        assert!(fit_descriptors(&mut asking, 20_336).is_some_and(|text| text.contains("20356")));
+        assert_eq!(asking.server.connections_max, 19_980);
     }
 
     #[test]

@@ -23,6 +23,8 @@ async fn the_metrics_are_all_there_from_the_start_and_each_explains_itself() {
         ("holdline_connection_duration_seconds", "histogram"),
         ("holdline_outbox_bytes", "gauge"),
         ("holdline_draining", "gauge"),
+        ("holdline_rest_duration_seconds", "histogram"),
+        ("holdline_rest_in_flight", "gauge"),
         ("holdline_build_info", "gauge"),
         ("process_cpu_seconds_total", "counter"),
         ("process_open_fds", "gauge"),

@@ -37,6 +37,9 @@ mod drain;
 mod shipped_numbers;
 // 9 Rooms.
 mod fan_out;
+// 10 WebSocket to REST.
+mod rest;
+mod rest_failures;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod protocol;

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["message", "route", "caller", "disconnect", "backoff", "heartbeat", "pace"],
     &["config", "metrics", "frame", "dial", "socket", "listener", "upstream"],
     &["outbox", "inbound", "hub", "auth"],
-    &["callback"],
+    &["callback", "rest"],
     &["node"],
     &["connection", "link", "probe", "lint", "why"],
     &["readiness", "watchdog", "drain", "page"],

@@ -138,16 +138,21 @@ fn callback(check: &mut Check<'_>) {
 
 fn rest(check: &mut Check<'_>) {
     let Config { rest, limits, .. } = check.config;
-    if rest.base_url.is_none() {
-        return;
-    }
+    let Some(base) = &rest.base_url else { return };
+    check.must(&["rest.base_url"], base.query().is_none(), |_| {
+        "must have no query (?…): each message brings its own".into()
+    });
     positive(check, "rest.in_flight_max", rest.in_flight_max);
     positive(check, "rest.answer_bytes_max", rest.answer_bytes_max);
     lasting(check, "rest.timeout", rest.timeout);
+    let keys = &["rest.in_flight_total", "rest.in_flight_max"];
+    check.must(keys, rest.in_flight_total >= rest.in_flight_max, |check| {
+        format!("must be at least {}: one connection's share", check.quote("rest.in_flight_max"))
+    });
     let keys = &["rest.answer_bytes_max", "limits.outbox_bytes_max"];
-    check.must(keys, rest.answer_bytes_max <= limits.outbox_bytes_max, |check| {
+    check.must(keys, rest.answer_bytes_max <= limits.outbox_bytes_max / 2, |check| {
         let outbox = check.quote("limits.outbox_bytes_max");
-        format!("must be at most {outbox}: an answer waits there for its peer")
+        format!("must be at most half of {outbox}: an answer waits there for its peer")
     });
     for method in &rest.methods {
         let capitals = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -168,6 +173,11 @@ fn rest(check: &mut Check<'_>) {
     }
     for name in &rest.headers {
         header(check, "rest.headers", name);
+        let ours = ["forwarded", "x-forwarded-for", "x-real-ip", "x-request-id"];
+        let ours = ours.contains(&name.as_str()) || name.starts_with("x-holdline-");
+        check.must(&["rest.headers"], !ours, |_| {
+            format!("must not list {name:?}: by it the application knows who asks")
+        });
     }
 }
 

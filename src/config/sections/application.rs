@@ -103,6 +103,8 @@ pub struct Rest {
     pub timeout: Duration,
     /// Requests under way at once, of one connection.
     pub in_flight_max: usize,
+    /// Requests under way at once, of all connections together.
+    pub in_flight_total: usize,
     /// The longest answer that is passed on.
     pub answer_bytes_max: usize,
 }
@@ -127,6 +129,7 @@ impl Default for Rest {
             headers: headers.map(str::to_owned).to_vec(),
             timeout: Duration::from_secs(10),
             in_flight_max: 16,
+            in_flight_total: 256,
             answer_bytes_max: 256 << 10,
         }
     }

@@ -10,7 +10,7 @@ use crate::config::{
     },
 };
 
-pub(super) const KEYS: [Key; 22] = [
+pub(super) const KEYS: [Key; 23] = [
     Key::new(
         "auth.jwt_secret",
         "text",
@@ -160,6 +160,13 @@ pub(super) const KEYS: [Key; 22] = [
         "Requests of one connection under way at once; past it reading from the peer pauses.",
         |config, value| put(&mut config.rest.in_flight_max, count(value)),
         |config| config.rest.in_flight_max.to_string(),
+    ),
+    Key::new(
+        "rest.in_flight_total",
+        "requests",
+        "Requests under way at once, of all connections together; past it they wait for a place.",
+        |config, value| put(&mut config.rest.in_flight_total, count(value)),
+        |config| config.rest.in_flight_total.to_string(),
     ),
     Key::new(
         "rest.answer_bytes_max",
