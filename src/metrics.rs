@@ -4,14 +4,15 @@
 //! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
 
 mod link;
+mod names;
 mod rest;
 mod tally;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
+use self::names::Names;
 pub use self::{
     link::LinkMetrics,
     rest::{REST_OUTCOMES, RestMetrics},
@@ -193,95 +194,6 @@ fn render(registry: &Registry) -> Vec<u8> {
         log::error!("metrics could not be rendered: {error}");
     }
     text
-}
-
-/// Makes and registers metrics of one registry.
-struct Names(Registry);
-
-impl Names {
-    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::new(name, help)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.register(IntGauge::new(name, help)?)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        self.register(Histogram::with_opts(options)?)
-    }
-
-    /// Histograms by one label; every value exists from the start.
-    fn histograms(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[&str],
-        buckets: &[f64],
-    ) -> prometheus::Result<HistogramVec> {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        let family = self.register(HistogramVec::new(options, &[label])?)?;
-        for value in values {
-            family.with_label_values(&[value]);
-        }
-        Ok(family)
-    }
-
-    /// Counters by one label; every value exists from the start, so that a rate over a first
-    /// event is not missed.
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        let family = self.register(IntCounterVec::new(Opts::new(name, help), &[label])?)?;
-        for value in values {
-            family.with_label_values(&[value]);
-        }
-        Ok(family)
-    }
-
-    fn gauges(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[&str],
-    ) -> prometheus::Result<IntGaugeVec> {
-        let family = self.register(IntGaugeVec::new(Opts::new(name, help), &[label])?)?;
-        for value in values {
-            family.with_label_values(&[value]);
-        }
-        Ok(family)
-    }
-
-    fn build_info(&self) -> prometheus::Result<()> {
-        let options = Opts::new("holdline_build_info", "Always 1; the version is the label.")
-            .const_label("version", env!("CARGO_PKG_VERSION"));
-        self.register(Gauge::with_opts(options)?)?.set(1.0);
-        Ok(())
-    }
-
-    /// `process_*`, read from /proc when rendered.
-    #[cfg(target_os = "linux")]
-    fn process(&self) -> prometheus::Result<()> {
-        let collector = prometheus::process_collector::ProcessCollector::for_self();
-        self.0.register(Box::new(collector))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn process(&self) -> prometheus::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
