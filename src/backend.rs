@@ -56,8 +56,11 @@ impl Backend {
         self.control.local_addr()
     }
 
-    /// Serves until `shutdown` completes, then drains and closes the listeners. Must run inside
-    /// an [`actix_rt::System`].
+    /// Serves until `shutdown` completes or the node is told to [drain](Node::drain), over the
+    /// control listener for one; then drains and closes the listeners. Must run inside an
+    /// [`actix_rt::System`].
+    ///
+    /// `shutdown` is polled while it drains too: a signal that comes then is not lost.
     ///
     /// Poll it to its end: dropped before, it leaves the listeners to their workers.
     ///
@@ -81,11 +84,17 @@ impl Backend {
         let handle = server.handle();
         let mut running = actix_rt::spawn(server);
         let drained = async {
-            shutdown.await;
+            self.node.drain_asked().await;
             drain::run(&self.node).await;
+        };
+        let asked = async {
+            shutdown.await;
+            self.node.drain();
+            std::future::pending::<()>().await;
         };
         let ended = tokio::select! {
             () = drained => None,
+            () = asked => None,
             ended = &mut running => Some(ended),
         };
         if let Some(watchdog) = &self.watchdog {

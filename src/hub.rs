@@ -7,13 +7,17 @@
 //! has members.
 
 mod admission;
+mod delivery;
 mod entry;
+mod errand;
 mod mailbox;
+mod question;
 mod seat;
 mod shard;
+mod view;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -31,8 +35,10 @@ use self::{
 pub use self::{
     admission::Refused,
     entry::{Activity, Entry},
+    errand::{Late, Replies},
     seat::{Reservation, Seat},
     shard::Shard,
+    view::Snapshot,
 };
 use crate::{
     config::{Config, LETTER_BYTES, WORKERS_MAX},
@@ -51,7 +57,8 @@ pub struct Hub {
     limits: HubLimits,
     admission: Admission,
     draining: AtomicBool,
-    rooms: Mutex<HashMap<Room, Arc<Presence>>>,
+    /// By name, so that they can be listed page by page.
+    rooms: Mutex<BTreeMap<Room, Arc<Presence>>>,
     shards: RwLock<Vec<Option<Arc<ShardLink>>>>,
 }
 
@@ -135,11 +142,7 @@ impl Hub {
     /// # Errors
     /// [`Busy`] when a worker's mailbox has no room for it.
     pub fn publish(&self, room: &Room, frame: &Bytes) -> Result<(), Busy> {
-        let presence = self.lock_rooms().get(room).cloned();
-        match presence {
-            Some(presence) => self.post_publication(room, frame, presence.0.load(SeqCst)),
-            None => Ok(()),
-        }
+        self.post_publication(room, frame, self.presence(room))
     }
 
     /// Ends one connection, wherever it is; an unknown id is no error, it has ended already.
@@ -218,20 +221,25 @@ impl Hub {
         if shards == 0 {
             return Ok(());
         }
-        let links: Vec<_> = self.links().filter(|(index, _)| shards >> index & 1 == 1).collect();
-        let bytes = publication_bytes(frame);
-        for (reserved, (_, link)) in links.iter().enumerate() {
-            if !link.mailbox.reserve(bytes) {
-                links[..reserved].iter().for_each(|(_, link)| link.mailbox.give_back(bytes));
-                return Err(Busy);
-            }
-        }
         let published = Instant::now();
-        for (_, link) in &links {
+        for link in self.reserve(shards, publication_bytes(frame))? {
             let (room, frame) = (room.clone(), frame.clone());
             link.mailbox.post(Mail::Publish { room, frame, published });
         }
         Ok(())
+    }
+
+    /// Sets room aside for a letter to each of these shards (a bit for each), or for none.
+    fn reserve(&self, shards: u64, bytes: usize) -> Result<Vec<Arc<ShardLink>>, Busy> {
+        let asked = self.links().filter(|(index, _)| shards >> index & 1 == 1);
+        let links: Vec<_> = asked.map(|(_, link)| link).collect();
+        for (reserved, link) in links.iter().enumerate() {
+            if !link.mailbox.reserve(bytes) {
+                links[..reserved].iter().for_each(|link| link.mailbox.give_back(bytes));
+                return Err(Busy);
+            }
+        }
+        Ok(links)
     }
 
     /// Gives a new shard the first free place.
@@ -259,7 +267,7 @@ impl Hub {
         shards.into_iter().enumerate().filter_map(|(index, link)| Some((index, link?)))
     }
 
-    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<Room, Arc<Presence>>> {
+    fn lock_rooms(&self) -> MutexGuard<'_, BTreeMap<Room, Arc<Presence>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

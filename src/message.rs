@@ -69,6 +69,11 @@ impl ConnectionId {
         Self(u64::from(node & 0x00ff_ffff) << 40 | u64::from(shard) << 32 | u64::from(serial))
     }
 
+    /// The node's 24 bits.
+    pub(crate) fn node(self) -> u32 {
+        (self.0 >> 40) as u32
+    }
+
     /// The hub shard (worker) that holds the connection.
     pub(crate) fn shard(self) -> usize {
         (self.0 >> 32 & 0xff) as usize
@@ -169,11 +174,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_id_reads_back_as_written_and_knows_its_shard() {
+    fn a_connection_id_reads_back_as_written_and_knows_its_node_and_shard() {
         let id = ConnectionId::new(0xabcdef, 7, 42);
         assert_eq!(id.to_string(), "abcdef070000002a");
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!(id.shard(), 7);
+        assert_eq!((id.node(), id.shard()), (0xabcdef, 7));
     }
 
     #[test]

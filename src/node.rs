@@ -1,7 +1,20 @@
-//! What an embedder holds of one holdline process: publish, end, count.
+//! What an embedder holds of one holdline process: publish, deliver, look, end, drain.
 //! Leaves to `server.rs` and `control.rs`: the listeners.
 
+mod deliver;
+mod failure;
+mod look;
+
 use std::{fmt, sync::Arc};
+
+use tokio::sync::watch;
+
+pub use self::{
+    deliver::To,
+    failure::Failure,
+    look::{Page, RoomView},
+};
+pub use crate::hub::Snapshot;
 
 use crate::{
     auth::Auth,
@@ -26,6 +39,8 @@ struct Inner {
     metrics: Metrics,
     auth: Option<Auth>,
     callback: Option<Arc<dyn Callback>>,
+    /// Whether a drain was asked for.
+    stop: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Inner {
@@ -49,7 +64,8 @@ impl Node {
         let metrics = Metrics::new();
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
         let (hub, auth) = (Hub::new(&config, &metrics), Auth::new(&config.auth));
-        Self(Arc::new(Inner { hub, config, metrics, auth, callback }))
+        let stop = watch::Sender::new(false);
+        Self(Arc::new(Inner { hub, config, metrics, auth, callback, stop }))
     }
 
     /// Who is told of connections and messages, if anybody.
@@ -79,6 +95,8 @@ impl Node {
 
     /// Sends `message` to every member of `room`. It is encoded once; nobody waits for a peer.
     ///
+    /// [`deliver`](Self::deliver) does the same and tells how many it was queued for.
+    ///
     /// # Errors
     /// [`Busy`] when a worker's queue is full (`limits.mailbox_bytes_max`): nobody got it.
     pub fn publish(&self, room: &Room, message: &Message) -> Result<(), Busy> {
@@ -86,12 +104,25 @@ impl Node {
     }
 
     /// Ends one connection as `kicked`, with `close` as its close frame. An id that has ended
-    /// already, or never was, is no error.
+    /// already, or never was, is no error; [`kick`](Self::kick) would tell.
     ///
     /// # Errors
     /// [`Busy`] when its worker's queue is full (`limits.mailbox_bytes_max`).
     pub fn end(&self, id: ConnectionId, close: Close) -> Result<(), Busy> {
         self.0.hub.end(id, Disconnect::Kicked(close))
+    }
+
+    /// Has the [backend](crate::backend::Backend) that serves this node drain and stop, as a signal
+    /// to `holdline serve` does. From now on newcomers are refused. Asking again changes nothing.
+    pub fn drain(&self) {
+        self.0.hub.refuse_new();
+        self.0.stop.send_replace(true);
+    }
+
+    /// Completes when a drain was asked for.
+    pub(crate) async fn drain_asked(&self) {
+        // The sender lives as long as this node does.
+        let _ = self.0.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
     /// Whether the node takes new connections.
@@ -112,3 +143,6 @@ impl Node {
         &self.0.hub
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,7 @@ pub struct Outbox {
     /// Nobody waits for the peer's close frame: the body ends right behind ours.
     last_word: Cell<bool>,
     sent: Cell<u64>,
+    sent_bytes: Cell<u64>,
     /// Whether the task keeps a deadline for what is queued.
     watched: Cell<bool>,
     /// An end was ordered that waits for nothing.
@@ -94,6 +95,7 @@ impl Outbox {
             cleared_oldest: Cell::default(),
             last_word: Cell::default(),
             sent: Cell::default(),
+            sent_bytes: Cell::default(),
             watched: Cell::default(),
             cut: Cell::default(),
             tally,
@@ -186,6 +188,11 @@ impl Outbox {
     /// Messages that the body has handed on so far.
     pub fn sent(&self) -> u64 {
         self.sent.get()
+    }
+
+    /// Bytes of the data frames, headers included, that the body has handed on so far.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes.get()
     }
 
     /// Remembers whom to wake on an end, a taken ping or close, or freed room.

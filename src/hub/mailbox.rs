@@ -13,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::errand::Errand;
 use crate::{
     config::LETTER_BYTES,
     disconnect::Disconnect,
@@ -27,6 +28,8 @@ pub(super) enum Mail {
     Publish { room: Room, frame: Bytes, published: Instant },
     /// End one connection.
     End { id: ConnectionId, why: Disconnect },
+    /// Do something and tell whoever asked for it what came of it.
+    Errand(Errand),
     /// End everybody, spread evenly over the window.
     Drain { window: Duration },
     /// Reset every stream that is left.
@@ -39,6 +42,7 @@ impl Mail {
         match self {
             Self::Publish { frame, .. } => publication_bytes(frame),
             Self::End { .. } => LETTER_BYTES,
+            Self::Errand(errand) => errand.bytes(),
             Self::Drain { .. } | Self::Cut => 0,
         }
     }

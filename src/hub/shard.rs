@@ -1,5 +1,6 @@
 //! One worker's part of the hub: its connections, its rooms' members, its mailbox's reader.
-//! Leaves to `hub.rs`: everything that crosses threads.
+//! Leaves to `hub.rs`: everything that crosses threads; to `delivery.rs` and `view.rs`: what is done
+//! for those who are here, and what is told of them.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,23 +26,24 @@ use crate::{
 pub struct Shard {
     hub: Arc<Hub>,
     index: usize,
-    budget: Rc<Budget>,
+    pub(super) budget: Rc<Budget>,
     tally: Rc<Tally>,
     serial: Cell<u32>,
-    connections: RefCell<BTreeMap<ConnectionId, Rc<Entry>>>,
-    rooms: RefCell<HashMap<Room, Members>>,
+    pub(super) connections: RefCell<BTreeMap<ConnectionId, Rc<Entry>>>,
+    pub(super) rooms: RefCell<HashMap<Room, Members>>,
 }
 
+/// Who of this shard is in a room.
 #[derive(Debug)]
-struct Members {
+pub(super) struct Members {
     presence: Arc<Presence>,
-    list: BTreeMap<ConnectionId, Member>,
+    pub(super) list: BTreeMap<ConnectionId, Member>,
 }
 
 #[derive(Debug)]
-struct Member {
-    outbox: Rc<Outbox>,
-    joined: Instant,
+pub(super) struct Member {
+    pub(super) outbox: Rc<Outbox>,
+    pub(super) joined: Instant,
 }
 
 impl Shard {
@@ -94,53 +96,26 @@ impl Shard {
         let Some(presence) = present else { return self.hub.publish(room, frame) };
         let others = presence.0.load(SeqCst) & !here;
         self.hub.post_publication(room, frame, others)?;
-        self.deliver(room, frame.clone(), Instant::now());
+        self.deliver_to_room(room, frame.clone(), Instant::now());
         Ok(())
     }
 
-    /// Delivers to everyone who had joined when the frame was published: a letter may wait, and
-    /// who came in the meantime must not hear what was said before.
-    ///
-    /// Says to how many.
-    fn deliver(&self, room: &Room, frame: Bytes, published: Instant) -> usize {
-        let mut delivered = 0;
-        if let Some(members) = self.rooms.borrow().get(room) {
-            let frame = Charged::new(frame, &self.budget);
-            // Not the time of publishing: a peer is not late because a letter was.
-            let now = Instant::now();
-            for member in members.list.values().filter(|member| member.joined <= published) {
-                member.outbox.push(&frame, now);
-                delivered += 1;
-            }
-        }
-        self.shed();
-        delivered
-    }
-
-    /// While all outboxes together hold too much, whoever is furthest behind goes.
-    fn shed(&self) {
-        while self.budget.is_exceeded() {
-            let connections = self.connections.borrow();
-            let outboxes = || connections.values().map(|entry| &entry.outbox);
-            let Some(oldest) = outboxes().filter_map(|outbox| outbox.behind()).min() else {
-                return;
-            };
-            for outbox in outboxes().filter(|outbox| outbox.behind() == Some(oldest)) {
-                outbox.shed(Instant::now());
-            }
-        }
+    /// Ends a connection; says whether it is here.
+    pub(super) fn end(&self, id: ConnectionId, why: Disconnect) -> bool {
+        let connections = self.connections.borrow();
+        let entry = connections.get(&id);
+        entry.map(|entry| entry.outbox.end(why, Instant::now())).is_some()
     }
 
     /// Says how many deliveries that was.
     fn carry_out(self: &Rc<Self>, mail: Mail) -> usize {
         match mail {
             Mail::Publish { room, frame, published } => {
-                return self.deliver(&room, frame, published);
+                return self.deliver_to_room(&room, frame, published).tried;
             }
+            Mail::Errand(errand) => return errand.run(self),
             Mail::End { id, why } => {
-                if let Some(entry) = self.connections.borrow().get(&id) {
-                    entry.outbox.end(why, Instant::now());
-                }
+                self.end(id, why);
             }
             Mail::Drain { window } => {
                 let connections = self.connections.borrow();

@@ -115,6 +115,7 @@ impl Outbox {
             }
         }
         self.sent.set(self.sent.get() + 1);
+        self.sent_bytes.set(self.sent_bytes.get() + bytes as u64);
         self.tally.sent(bytes);
     }
 }
