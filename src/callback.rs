@@ -1,10 +1,13 @@
 //! What the application does with connections and messages: the trait, its answers and actions.
 //! Leaves to `connection.rs`: carrying the actions out, in order.
 
+mod webhook;
+
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
+pub(crate) use self::webhook::Webhook;
 pub use crate::caller::Caller;
 use crate::{
     disconnect::{Close, Disconnect},
@@ -48,8 +51,9 @@ pub trait Callback: Send + Sync + 'static {
     /// A connection that [`on_connect`](Self::on_connect) let in has ended; nothing follows.
     fn on_close(&self, _caller: &Arc<Caller>, _ended: &Ended) {}
 
-    /// Completes when everything that was told has arrived, or was given up: a shutdown waits for
-    /// it, as long as `drain.timeout` allows.
+    /// Completes when everything that is to be told has arrived, or was given up. A shutdown waits
+    /// for it after the last connection's end, as long as `drain.timeout` allows; dropped before,
+    /// it is time to give up.
     fn flushed(&self) -> Later<()> {
         Box::pin(std::future::ready(()))
     }
@@ -197,6 +201,18 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// The message that tells the peer.
+impl From<&Failure> for Message {
+    fn from(failure: &Failure) -> Self {
+        #[derive(Serialize)]
+        struct Told<'a> {
+            error: &'a Failure,
+        }
+        let told = serde_json::to_string(&Told { error: failure });
+        told.unwrap_or_else(|error| unreachable!("texts are JSON: {error}")).into()
+    }
+}
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

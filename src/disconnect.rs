@@ -18,9 +18,33 @@ impl Close {
     /// The code that stands for a close frame without a code (RFC 6455 section 7.4.1).
     pub const NO_CODE: u16 = 1005;
 
+    /// The longest reason, in bytes: a control frame has 125, and the code takes two.
+    pub const TEXT_BYTES_MAX: usize = 123;
+
     /// A close with `code` and a reason in words.
     pub fn new(code: u16, text: impl Into<ByteString>) -> Self {
         Self { code, text: text.into() }
+    }
+
+    /// Whether a close frame may carry this code: one that the IANA registry assigns to close
+    /// frames, or one of the ranges that are left to libraries (3000–3999) and applications
+    /// (4000–4999).
+    pub fn is_legal(code: u16) -> bool {
+        matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// Whether it can be sent as it is.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if !Self::is_legal(self.code) {
+            return Err("a close code is one of 1000 to 1003, 1007 to 1014 and 3000 to 4999");
+        }
+        if self.text.len() > Self::TEXT_BYTES_MAX {
+            return Err("the text of a close has at most 123 bytes");
+        }
+        Ok(())
     }
 }
 

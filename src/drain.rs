@@ -17,8 +17,8 @@ const STRAGGLING: Duration = Duration::from_secs(2);
 
 /// Drains the node: not ready at once, the first goodbye after `drain.delay`, the last one
 /// `drain.window` later. Whoever is left then, `limits.close_timeout` and two seconds later, or
-/// shortly before `drain.timeout`, is reset. Returns when nobody is left, or at the timeout, with
-/// the number of connections that are left.
+/// shortly before `drain.timeout`, is reset. Returns when nobody is left and the callback has been
+/// told, or at the timeout, with the number of connections that are left.
 pub async fn run(node: &Node) -> usize {
     let limits = &node.config().drain;
     let start = Instant::now();
@@ -45,6 +45,11 @@ pub async fn run(node: &Node) -> usize {
         let _ = actix_rt::time::timeout(cut, idle()).await;
     }
     let left = hub.connections();
+    if let Some(callback) = node.callback() {
+        // What is not told in time, the callback itself reports as lost.
+        let time = limits.timeout.saturating_sub(start.elapsed() + cut / 4);
+        let _ = actix_rt::time::timeout(time, callback.flushed()).await;
+    }
     log::info!(left, seconds:% = format_args!("{:.3}", start.elapsed().as_secs_f64()); "drained");
     left
 }

@@ -3,6 +3,7 @@
 //!
 //! Every label set is bounded: routes, directions and reasons, never rooms or addresses.
 
+mod callback;
 mod link;
 mod names;
 mod rest;
@@ -14,6 +15,7 @@ use prometheus::{
 
 use self::names::Names;
 pub use self::{
+    callback::{CallbackMetrics, OUTCOMES},
     link::LinkMetrics,
     rest::{REST_OUTCOMES, RestMetrics},
     tally::Tally,
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub publishes_delayed: IntCounter,
     /// Rooms that the application would have had a connection join, and that were full.
     pub joins_refused: IntCounter,
+    /// What is asked of the application over HTTP.
+    pub callback: CallbackMetrics,
     /// `server.connections_max` after it was fitted to the descriptor limit.
     pub connections_max: IntGauge,
     /// Rooms with members; set when metrics are rendered.
@@ -147,6 +151,7 @@ impl Metrics {
                 "holdline_joins_refused_total",
                 "Joins that limits.rooms_max or limits.rooms_per_connection_max did not allow.",
             )?,
+            callback: CallbackMetrics::registered(&names)?,
             connections_max: names
                 .gauge("holdline_connections_max", "The most connections this node takes.")?,
             rooms: names.gauge("holdline_rooms", "Rooms with at least one member.")?,
@@ -222,6 +227,10 @@ mod tests {
             "holdline_joins_refused_total 0",
             "holdline_rest_in_flight 0",
             "holdline_rest_duration_seconds_count{outcome=\"busy\"} 0",
+            "holdline_callback_duration_seconds_count{outcome=\"unreachable\"} 0",
+            "holdline_callback_in_flight 0",
+            "holdline_callback_retries_total 0",
+            "holdline_callback_dropped_total 0",
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }

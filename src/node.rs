@@ -5,7 +5,7 @@ mod deliver;
 mod failure;
 mod look;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ pub use crate::hub::Snapshot;
 
 use crate::{
     auth::Auth,
-    callback::Callback,
+    callback::{Callback, Webhook},
     config::Config,
     disconnect::{Close, Disconnect},
     frame,
@@ -50,18 +50,32 @@ impl fmt::Debug for Inner {
 }
 
 impl Node {
-    /// A node without connections. `config` is taken as it is: validate it first.
-    pub fn new(config: Config) -> Self {
-        Self::build(config, None)
+    /// A node without connections. With `callback.url` it asks the application there. `config` is
+    /// taken as it is: validate it first.
+    ///
+    /// # Errors
+    /// The system's, when the way to the application cannot be prepared: no thread is left, or
+    /// no certificates are there to trust.
+    pub fn new(config: Config) -> io::Result<Self> {
+        let metrics = Metrics::new();
+        let webhook = Webhook::new(&config, &metrics)?;
+        let callback = webhook.map(|webhook| Arc::new(webhook) as Arc<dyn Callback>);
+        Ok(Self::build(config, metrics, callback))
     }
 
     /// A node that tells `callback` of its connections and messages.
-    pub fn with_callback(config: Config, callback: impl Callback) -> Self {
-        Self::build(config, Some(Arc::new(callback)))
+    ///
+    /// # Errors
+    /// When `callback.url` is set too: there is one callback, and none is dropped in silence.
+    pub fn with_callback(config: Config, callback: impl Callback) -> io::Result<Self> {
+        if config.callback.url.is_some() {
+            let words = "callback.url must not be set where the program itself is the callback";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
+        }
+        Ok(Self::build(config, Metrics::new(), Some(Arc::new(callback))))
     }
 
-    fn build(config: Config, callback: Option<Arc<dyn Callback>>) -> Self {
-        let metrics = Metrics::new();
+    fn build(config: Config, metrics: Metrics, callback: Option<Arc<dyn Callback>>) -> Self {
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
         let (hub, auth) = (Hub::new(&config, &metrics), Auth::new(&config.auth));
         let stop = watch::Sender::new(false);

@@ -7,7 +7,7 @@
         config.server.listen = ([127, 0, 0, 1], 0).into();
         config.control.listen = ([127, 0, 0, 1], 0).into();
         config.server.workers = 1;
-        let node = holdline::node::Node::new(config);
+        let node = holdline::node::Node::new(config).expect("no application to reach");
         let backend = holdline::backend::Backend::bind(node).expect("a port is free");
         let address = backend.public_address().expect("it is bound");
         told.send(format!("ws://{address}/ws/echo")).expect("somebody waits for it");

@@ -44,7 +44,7 @@ pub(super) fn run(args: Args) -> ExitCode {
 
 async fn serve(config: Config) -> io::Result<()> {
     let signals = Signals::new()?;
-    let backend = Backend::bind(Node::new(config))?.abort_when_stalled();
+    let backend = Backend::bind(Node::new(config)?)?.abort_when_stalled();
     let (server, control) = (backend.public_address()?, backend.control_address()?);
     log::info!(server:%, control:%, version = env!("CARGO_PKG_VERSION"); "listening");
     backend.run(signals.asked_to_stop()).await

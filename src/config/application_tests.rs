@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::{Config, Loaded};
 
 fn load(variables: &[(&str, &str)]) -> Result<Loaded, String> {
@@ -90,6 +92,31 @@ fn a_callback_fits_into_the_handshake_and_says_when_it_is_not_signed() {
     assert!(slow.contains("shorter than server.handshake_timeout"), "{slow}");
     let route = complaint(&[url, ("CALLBACK__OBSERVE", "lobby")]);
     assert!(route.contains("\"lobby\" is neither"), "{route}");
+    let header = complaint(&[url, ("CALLBACK__HEADERS", "Sec-WebSocket-Protocol")]);
+    assert!(header.contains("may be a token in it"), "{header}");
+}
+
+#[test]
+fn a_secret_of_a_signature_is_one_that_every_library_takes() {
+    let url = ("CALLBACK__URL", "http://127.0.0.1:3000/holdline");
+    let base64 = |bytes: usize| STANDARD.encode(vec![7; bytes]);
+    for (secret, good) in [
+        (format!("whsec_{}", base64(24)), true),
+        (format!("whsec_{}", base64(64)), true),
+        (format!("whsec_{}", base64(23)), false),
+        (format!("whsec_{}", base64(65)), false),
+        (base64(32), false),
+        (format!("whsec_{}", "hunter2 ".repeat(5)), false),
+    ] {
+        let variables = [url, ("CALLBACK__SECRET", &*secret)];
+        if good {
+            assert_eq!(load(&variables).expect("good").warnings, [""; 0]);
+        } else {
+            let text = complaint(&variables);
+            assert!(text.contains("callback.secret") && text.contains("24 to 64 bytes"), "{text}");
+            assert!(!text.contains(&secret), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -247,8 +247,7 @@ impl Connection {
         let since = *self.work.failing_since.get_or_insert(now);
         let patience = self.node.config().callback.patience;
         log::debug!(id:% = self.seat.id(); "the application failed: {failure}");
-        let words = serde_json::json!({ "error": failure }).to_string();
-        self.take_step(Step::Send(frame::message(&words.into())));
+        self.take_step(Step::Send(frame::message(&failure.into())));
         if patience.is_some_and(|patience| now.duration_since(since) >= patience) {
             self.end(Disconnect::CallbackFailed);
         }

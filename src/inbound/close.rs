@@ -15,15 +15,9 @@ pub(super) fn read(payload: &[u8]) -> Result<Close, Fault> {
         return Err(Fault::Protocol);
     };
     let code = u16::from_be_bytes(*code);
-    if !is_legal(code) {
+    if !Close::is_legal(code) {
         return Err(Fault::Protocol);
     }
     let reason = str::from_utf8(reason).map_err(|_| Fault::BadData)?;
     Ok(Close::new(code, reason))
-}
-
-/// Whether a peer may send this code: one that the IANA registry assigns to close frames, or one
-/// of the ranges that are left to libraries (3000–3999) and applications (4000–4999).
-fn is_legal(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

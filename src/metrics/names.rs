@@ -10,7 +10,10 @@ use prometheus::{
 pub(super) struct Names(pub(super) Registry);
 
 impl Names {
-    pub(super) fn register<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+    pub(super) fn register<C: Collector + Clone + 'static>(
+        &self,
+        metric: C,
+    ) -> prometheus::Result<C> {
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

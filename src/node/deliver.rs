@@ -44,7 +44,7 @@ impl Node {
     /// use holdline::{config::Config, node::{Failure, Node, To}};
     ///
     /// # actix_rt::System::new().block_on(async {
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).expect("nobody to call back");
     /// let lobby = To::Room("lobby".parse().unwrap());
     /// assert_eq!(node.deliver(&lobby, &"Hello World".into()).await, Ok(0));
     /// let nobody = To::Connection("0123456789abcdef".parse().unwrap());

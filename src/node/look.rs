@@ -59,7 +59,7 @@ impl Node {
     /// }
     ///
     /// # actix_rt::System::new().block_on(async {
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).expect("nobody to call back");
     /// assert_eq!(addresses(&node).await, Ok(vec![]));
     /// # });
     /// ```

@@ -26,7 +26,7 @@ impl House {
         let mut config = Config::default();
         config.server.workers = 2;
         change(&mut config);
-        let node = Node::new(config);
+        let node = Node::new(config).expect("no callback");
         let shards = [Shard::attach(node.hub()), Shard::attach(node.hub())];
         Self { node, shards }
     }
@@ -145,7 +145,7 @@ fn stalled_worker(node: &Node) -> (Arc<Barrier>, thread::JoinHandle<usize>) {
 async fn a_stalled_worker_is_waited_for_once_and_what_it_was_asked_for_is_done_later() {
     let mut config = Config::default();
     config.server.stall_timeout = Duration::from_millis(200);
-    let node = Node::new(config);
+    let node = Node::new(config).expect("no callback");
     let shard = Shard::attach(node.hub());
     let (release, worker) = stalled_worker(&node);
     let here = join(&shard, Route::Room(room("lobby")));

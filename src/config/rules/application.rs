@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::Check;
-use crate::config::{Config, is_name, offered_token, spelling::show_duration};
+use crate::config::{Config, Secret, is_name, offered_token, spelling::show_duration};
 
 /// The shortest secret that HS256 may be used with (RFC 7518 section 3.2).
 const JWT_SECRET_BYTES_MIN: usize = 32;
 
 /// Clocks that are further apart than this want mending, not leeway.
 const LEEWAY_MAX: Duration = Duration::from_secs(600);
+
+/// How long a secret of a signature is (Standard Webhooks, "Symmetric").
+const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// Headers that are about one connection and not about the request (RFC 9110 section 7.6.1), or
 /// that say where it goes and how long it is: only we write them.
@@ -128,6 +133,16 @@ fn callback(check: &mut Check<'_>) {
     }
     for name in &callback.headers {
         header(check, "callback.headers", name);
+        check.must(&["callback.headers"], name != "sec-websocket-protocol", |_| {
+            format!(
+                "must not list {name:?}: there may be a token in it, and without one it is told"
+            )
+        });
+    }
+    if let Some(secret) = &callback.secret {
+        check.must(&["callback.secret"], is_webhook_secret(secret), |_| {
+            "must be \"whsec_\" and, in base64, 24 to 64 bytes".into()
+        });
     }
     check.warn("callback.url", callback.secret.is_none(), |_| {
         "is called without a signature, because there is no callback.secret: the application \
@@ -188,6 +203,12 @@ fn header(check: &mut Check<'_>, key: &'static str, name: &str) {
     check.must(&[key], !OWN_HEADERS.contains(&name), |_| {
         format!("must not list {name:?}: it belongs to one connection, not to what is asked")
     });
+}
+
+fn is_webhook_secret(secret: &Secret) -> bool {
+    let base64 = secret.expose().strip_prefix("whsec_");
+    let bytes = base64.and_then(|base64| STANDARD.decode(base64).ok());
+    bytes.is_some_and(|bytes| WEBHOOK_SECRET_BYTES.contains(&bytes.len()))
 }
 
 fn positive(check: &mut Check<'_>, key: &'static str, value: usize) {

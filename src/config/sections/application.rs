@@ -50,7 +50,8 @@ impl Auth {
 pub struct Callback {
     /// Where to post; without it there is no `/ws/app`.
     pub url: Option<Url>,
-    /// How long one request may take from its beginning to the end of its answer.
+    /// How long one request may take from its beginning to the end of its answer, and before that
+    /// how long a message may wait for its turn.
     pub timeout: Duration,
     /// The secret of the signature (Standard Webhooks: `whsec_` and base64).
     pub secret: Option<Secret>,
@@ -83,7 +84,7 @@ impl Default for Callback {
             headers: headers.map(str::to_owned).to_vec(),
             patience: Some(Duration::from_secs(60)),
             answer_bytes_max: 1 << 20,
-            disconnects_max: 10_000,
+            disconnects_max: 20_000,
         }
     }
 }
