@@ -44,7 +44,7 @@ async fn a_talk_goes_on_in_another_backend_and_makes_the_picture_in_the_readme()
     let drained = Stage::gateway().set("drain.delay", "0s").set("drain.window", "100ms");
     let mut stage = drained.backends(2).start().await;
     let browser = Browser::start().await;
-    let screen = Screen { width: 1000, height: 806, dark: false };
+    let screen = Screen { width: 1000, height: 796, dark: false };
     let (anna, bert) =
         (browser.opens_on(&stage, "/", screen).await, browser.opens_on(&stage, "/", screen).await);
     anna.joins("lounge", "Anna").await;
