@@ -76,6 +76,11 @@ async fn a_token_lets_somebody_in_as_whom_it_is_about_on_every_route() {
         let answer = stage.dial(target).refused().await;
         assert_eq!(answer.status, 401, "{target}: {answer:?}");
     }
+    // The application gets nothing to do before that: there is none at this address.
+    let stage = guarded().set("rest.base_url", "http://127.0.0.1:9/").start().await;
+    assert_eq!(stage.dial("/ws/rest").refused().await.status, 401);
+    let peer = bearing(&stage, "/ws/rest", &token(json!({}))).open().await;
+    is_known_as(&stage, &peer, "anna").await;
     let nameless = hs256(&json!({"alg": "HS256"}), &json!({"exp": seconds(60)}), SECRET.as_bytes());
     let peer = bearing(&stage, "/ws/echo", &nameless).open().await;
     is_known_as(&stage, &peer, "-").await;

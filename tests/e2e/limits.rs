@@ -1,6 +1,15 @@
 //! Promise 6, for those who are too many: each limit has its refusal, its words and its counter,
 //! through the gateway. What happens at the backend's own door is in `handshake`.
 
+use std::sync::Arc;
+
+use holdline::backend::Backend;
+use holdline::callback::{Action, Caller};
+use holdline::config::Config;
+use holdline::message::{Message, Room};
+use holdline::node::Node;
+use tokio::sync::oneshot;
+
 use crate::harness::http::Answer;
 use crate::harness::peer::codec;
 use crate::harness::{Event, Stage};
@@ -74,4 +83,52 @@ async fn a_peer_over_its_pace_ends_with_1013_and_one_within_it_lives() {
         passed += 1;
     }
     assert!((10..200).contains(&passed), "{passed} were passed on");
+}
+
+/// A node in this process, whose application has each sender join the room that it names.
+fn joining(rooms_per_connection_max: usize) -> (Node, Backend) {
+    let mut config = Config::default();
+    config.server.listen.set_port(0);
+    config.control.listen.set_port(0);
+    config.server.workers = 1;
+    config.limits.rooms_per_connection_max = rooms_per_connection_max;
+    let node = Node::with_callback(config, |_: &Arc<Caller>, message: Message| {
+        let name = String::from_utf8_lossy(message.as_bytes()).into_owned();
+        Action::Join(name.parse().expect("a room's name"))
+    });
+    let backend = Backend::bind(node.clone()).expect("free ports");
+    (node, backend)
+}
+
+#[tokio::test]
+async fn a_connection_in_too_many_rooms_joins_no_further_one_and_keeps_those_it_has() {
+    let (node, backend) = joining(2);
+    let address = backend.public_address().expect("it is bound");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = std::thread::spawn(move || {
+        actix_rt::System::new().block_on(backend.run(async { drop(stopped.await) }))
+    });
+    let stage = Stage::gateway().behind(address).start().await;
+    let mut peer = stage.connect("/ws/rooms/lobby").await;
+    // The one it came for is the first.
+    for room in ["second", "third", "second"] {
+        peer.echoes(room).await;
+    }
+    let tell = |room: &str, text: &str| {
+        let room: Room = room.parse().expect("a room's name");
+        node.publish(&room, &Message::from(text)).expect("nothing is full");
+    };
+    tell("third", "to nobody");
+    tell("second", "to the second");
+    tell("lobby", "to the first");
+    for text in ["to the second", "to the first"] {
+        assert_eq!(peer.message().await, Event::Text(text.into()));
+    }
+    let metrics = String::from_utf8(node.render_metrics()).expect("text");
+    assert!(metrics.contains("\nholdline_joins_refused_total 1\n"), "{metrics}");
+    peer.close(1000, "").await;
+    peer.ended().await;
+    drop(stop);
+    let served = tokio::task::spawn_blocking(|| served.join()).await.expect("it is waited for");
+    served.expect("no panic").expect("it ended well");
 }

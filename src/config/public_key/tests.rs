@@ -108,6 +108,7 @@ fn a_damaged_key_is_refused_and_never_a_panic() {
                 }
             }
         }
+        assert!(super::key(&[&*der, &[0]].concat()).is_err(), "with a byte more");
         for length in 0..der.len() {
             assert!(super::key(&der[..length]).is_err(), "cut to {length}");
         }
