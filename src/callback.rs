@@ -18,7 +18,8 @@ use crate::{
 /// What an application does with connections and their messages, on every route.
 ///
 /// On `/ws/app` this is all that happens to a message. On `/ws/echo` and `/ws/rooms` the message
-/// is returned or published first, and then told here.
+/// is returned or published first, and then told here. A message on `/ws/rest` is not told: it is a
+/// request to the application itself.
 ///
 /// The methods are called on a worker's thread, which serves many connections: one that takes
 /// longer than some microseconds answers [`Answer::later`]. Of one connection at most one message

@@ -12,6 +12,8 @@ use tokio::{
 
 use super::*;
 
+mod tls;
+
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(20), answer_bytes_max: 1000 };
 
 /// An application that answers each request, on whichever connection, with the next of these
