@@ -4,7 +4,6 @@
 mod options;
 
 mod routes;
-mod visitor;
 
 mod body;
 mod send;

@@ -1,51 +1,34 @@
-//! The body of a request: whole, within its limits of size and time, and with room held for it.
-//! Leaves to `gate.rs`: how much room there is.
+//! The body of a request to a bridge, with room held for it.
+//! Leaves to `crate::request`: its limits of size and time; to `gate.rs`: how much room there is.
 
 use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use bytes::Bytes;
 
 use super::{Shared, gate::Seat, problem::Problem};
+use crate::request;
 
 /// The whole body, if it is not too large and comes in this time, and the room that it takes for
 /// as long as it is held.
 pub(super) async fn whole(
-    request: &HttpRequest,
-    mut body: web::Payload,
+    asked: &HttpRequest,
+    body: web::Payload,
     shared: &Shared,
     max: usize,
     timeout: Duration,
 ) -> Result<(Bytes, Option<Seat>), Problem> {
-    let too_big = || Problem::too_big(format!("a body of at most {max} bytes is taken here"));
-    let length = request.headers().get("content-length").and_then(|it| it.to_str().ok());
-    if length.and_then(|it| it.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
-        return Err(too_big());
-    }
-    let reading = async {
-        let (mut whole, mut held) = (BytesMut::new(), None::<Seat>);
-        while let Some(part) = body.next().await {
-            let part = part.map_err(|error| {
-                Problem::bad_request(format!("the body could not be read: {error}"))
-            })?;
-            if whole.len() + part.len() > max {
-                return Err(too_big());
-            }
-            let room = shared.gate.bytes(part.len()).ok_or_else(|| no_room(shared))?;
-            match &mut held {
-                Some(held) => held.and(room),
-                None => held = Some(room),
-            }
-            whole.extend_from_slice(&part);
+    let mut held = None::<Seat>;
+    let room = |bytes| {
+        let room = shared.gate.bytes(bytes).ok_or_else(|| no_room(shared))?;
+        match &mut held {
+            Some(held) => held.and(room),
+            None => held = Some(room),
         }
-        Ok((whole.freeze(), held))
+        Ok(())
     };
-    let late = |_| {
-        let detail = format!("the body did not come within {timeout:?}");
-        Problem::new(408, "body_timeout", "The body did not come in time", detail)
-    };
-    tokio::time::timeout(timeout, reading).await.map_err(late)?
+    let whole = request::body(asked, body, max, timeout, room).await?;
+    Ok((whole, held))
 }
 
 fn no_room(shared: &Shared) -> Problem {

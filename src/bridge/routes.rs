@@ -22,9 +22,8 @@ use super::{
     problem::Problem,
     report::{Entry, Report},
     send::{query, send},
-    visitor,
 };
-use crate::metrics::CONTENT_TYPE;
+use crate::{metrics::CONTENT_TYPE, visitor};
 
 const ROUTES: &str = "POST /sh, /send, /connect, /disconnect, /reconnect; GET /status, /messages, \
                       /metrics, /healthz, /readyz";
@@ -241,5 +240,5 @@ async fn readyz(shared: web::Data<Shared>) -> HttpResponse {
 }
 
 async fn nowhere() -> HttpResponse {
-    Problem::new(404, "no_route", "There is no such route", format!("there are {ROUTES}")).answer()
+    Problem::no_route(ROUTES).answer()
 }

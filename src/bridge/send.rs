@@ -1,7 +1,7 @@
 //! `POST /sh` and `/send`: a body becomes a message, and the reply to it the answer.
 //! Leaves to `links.rs`: which link it goes by; to `link.rs`: everything in between.
 
-use std::{str, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -9,7 +9,6 @@ use actix_web::{
     web,
 };
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde::Deserialize;
 
 use super::{
@@ -17,7 +16,11 @@ use super::{
     body::whole,
     problem::{Problem, Sent},
 };
-use crate::{config::parse_duration, message::Message};
+use crate::{
+    config::parse_duration,
+    message::Message,
+    request::{media_type, text},
+};
 
 /// The body that names its server itself.
 const SEND_JSON: &str = "application/vnd.holdline.send+json";
@@ -113,12 +116,11 @@ fn understand(
     body: Bytes,
     server: Option<String>,
 ) -> Result<(Option<String>, Message), Problem> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/octet-stream") {
+    let kind = media_type(request);
+    if kind == "application/octet-stream" {
         return Ok((server, Message::Binary(body)));
     }
-    if !kind.eq_ignore_ascii_case(SEND_JSON) {
+    if kind != SEND_JSON {
         return text(body).map(|text| (server, Message::Text(text)));
     }
     let letter: Letter = serde_json::from_slice(&body).map_err(|error| {
@@ -131,21 +133,4 @@ fn understand(
         }
         _ => Ok((server.or(letter.server), Message::from(letter.message))),
     }
-}
-
-/// A text message is UTF-8 (RFC 6455 section 5.6).
-fn text(body: Bytes) -> Result<ByteString, Problem> {
-    if let Err(error) = str::from_utf8(&body) {
-        let at = error.valid_up_to();
-        return Err(Problem::new(
-            400,
-            "bad_data",
-            "The message is not UTF-8",
-            format!(
-                "byte {at} of the body begins no UTF-8 character; a binary message needs \
-                 Content-Type: application/octet-stream"
-            ),
-        ));
-    }
-    ByteString::try_from(body).map_err(|_| Problem::bad_request("the body is not UTF-8"))
 }

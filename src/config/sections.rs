@@ -76,6 +76,8 @@ pub struct Control {
     pub token: Option<Secret>,
     /// The largest body of a request.
     pub body_bytes_max: usize,
+    /// Requests to the control API being served at once; metrics, health and readiness do not count.
+    pub requests_max: usize,
 }
 
 impl Default for Control {
@@ -84,6 +86,7 @@ impl Default for Control {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9001)),
             token: None,
             body_bytes_max: 16 << 20,
+            requests_max: 64,
         }
     }
 }

@@ -30,7 +30,7 @@ pub static KEYS: &[Key] = &{
 };
 
 /// The keys about this node itself.
-const NODE: [Key; 33] = [
+const NODE: [Key; 34] = [
     Key::new(
         "server.listen",
         "address:port",
@@ -116,6 +116,13 @@ const NODE: [Key; 33] = [
         "The largest body of a request to the control listener, a batch as a rule.",
         |config, value| put(&mut config.control.body_bytes_max, bytes(value)),
         |config| show_bytes(config.control.body_bytes_max),
+    ),
+    Key::new(
+        "control.requests_max",
+        "requests",
+        "Requests to the control API being served at once; over it 503.",
+        |config, value| put(&mut config.control.requests_max, count(value)),
+        |config| config.control.requests_max.to_string(),
     ),
     Key::new(
         "gateway.read_timeout",

@@ -16,7 +16,10 @@ use code::{functions, imports, without_words};
 /// long as nothing goes round in a circle. A folder stands on the floor of the file it belongs to.
 const FLOORS: &[&[&str]] = &[
     &["message", "route", "caller", "disconnect", "backoff", "heartbeat", "pace"],
-    &["config", "metrics", "frame", "dial", "socket", "listener", "upstream"],
+    &[
+        "config", "metrics", "frame", "dial", "socket", "listener", "upstream", "problem",
+        "request", "visitor",
+    ],
     &["outbox", "inbound", "hub", "auth"],
     &["callback", "rest"],
     &["node"],

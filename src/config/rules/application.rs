@@ -49,6 +49,7 @@ fn control(check: &mut Check<'_>) {
     let Config { control, limits, .. } = check.config;
     let fits = control.body_bytes_max >= limits.message_bytes_max;
     check.must(KEYS, fits, |check| format!("must hold one message of {}", check.quote(KEYS[1])));
+    positive(check, "control.requests_max", control.requests_max);
     let open = !control.listen.ip().is_loopback() && control.token.is_none();
     check.warn("control.listen", open, |_| {
         "is not loopback and there is no control.token, so only /metrics, /healthz and /readyz are \

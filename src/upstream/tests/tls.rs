@@ -52,9 +52,11 @@ async fn only_a_server_with_a_trusted_certificate_for_its_name_is_asked() {
     assert_eq!(upstream.ask(get(port), BOUNDS).await.unwrap().status(), 200);
     let (_, stranger) = secured("localhost").await;
     let (_, other) = secured("other").await;
-    for (upstream, port) in
-        [(&upstream, stranger), (&upstream, other), (&Upstream::trusting(trusting_nobody().unwrap(), 4), port)]
-    {
+    for (upstream, port) in [
+        (&upstream, stranger),
+        (&upstream, other),
+        (&Upstream::trusting(trusting_nobody().unwrap(), 4), port),
+    ] {
         let failure = upstream.ask(get(port), BOUNDS).await.unwrap_err();
         assert_eq!(failure.label(), "unreachable", "{failure}");
         assert!(failure.to_string().contains("certificate"), "{failure}");

@@ -1,11 +1,11 @@
 //! Who may ask at all: programs of this machine, and no web page that a browser shows on it.
-//! Leaves to `routes.rs`: everything about the request itself.
+//! Leaves to `bridge.rs` and `control.rs`: everything about the request itself.
 
 use std::net::IpAddr;
 
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Why a request is refused, if it is.
 ///
@@ -13,7 +13,7 @@ use super::problem::Problem;
 /// has rebound its own name to our address (DNS rebinding) is no stranger to its browser; then
 /// `Host` gives it away, because whoever means a loopback listener calls it by its address or
 /// `localhost`.
-pub(super) fn refusal(headers: &HeaderMap, loopback: bool) -> Option<Problem> {
+pub(crate) fn refusal(headers: &HeaderMap, loopback: bool) -> Option<Problem> {
     let text =
         |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     if let Some(origin) = text(ORIGIN.as_str()) {
