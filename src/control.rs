@@ -23,7 +23,10 @@ use actix_web::{
     App, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route,
     dev::AppConfig,
     guard,
-    http::{StatusCode, header::CACHE_CONTROL},
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, ContentType},
+    },
     middleware::from_fn,
     web,
 };
@@ -138,7 +141,9 @@ async fn metrics(shared: web::Data<Shared>) -> HttpResponse {
 }
 
 async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("alive\n")
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CACHE_CONTROL, "no-store")).content_type(ContentType::plaintext());
+    answer.body("alive\n")
 }
 
 async fn readyz(shared: web::Data<Shared>) -> HttpResponse {

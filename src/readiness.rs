@@ -1,7 +1,10 @@
 //! The answer of `/readyz`, which both listeners give.
 //! Leaves to `node.rs`: whether the node is ready.
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL};
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, ContentType},
+};
 
 use crate::node::Node;
 
@@ -11,5 +14,6 @@ pub fn answer(node: &Node) -> HttpResponse {
         true => (HttpResponse::Ok(), "ready\n"),
         false => (HttpResponse::ServiceUnavailable(), "draining\n"),
     };
-    response.insert_header((CACHE_CONTROL, "no-store")).body(words)
+    response.insert_header((CACHE_CONTROL, "no-store")).content_type(ContentType::plaintext());
+    response.body(words)
 }
