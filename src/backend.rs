@@ -1,23 +1,36 @@
 //! A running backend: both listeners, their workers, and the order in which they stop.
 //! Leaves to `server.rs` and `control.rs`: the routes; to whoever runs it: signals.
 
+mod running;
+
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
 };
 
+use actix_web::web;
+
+pub use self::running::{Running, serve};
 use crate::{control, drain, listener, node::Node, server, watchdog::Watchdog};
 
 /// Handshakes that the kernel may keep waiting; a reconnect storm comes all at once.
 const BACKLOG: i32 = 4096;
 
 /// Both listeners bound, and nothing served yet.
-#[derive(Debug)]
 pub struct Backend {
     node: Node,
     public: TcpListener,
     control: TcpListener,
     watchdog: Option<Watchdog>,
+    added: Vec<server::Configure>,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listeners = (&self.public, &self.control);
+        f.debug_struct("Backend").field("listeners", &listeners).finish_non_exhaustive()
+    }
 }
 
 impl Backend {
@@ -29,7 +42,7 @@ impl Backend {
         let config = node.config();
         let public = bind("server.listen", config.server.listen)?;
         let control = bind("control.listen", config.control.listen)?;
-        Ok(Self { node, public, control, watchdog: None })
+        Ok(Self { node, public, control, watchdog: None, added: Vec::new() })
     }
 
     /// Has the process aborted when a worker stalls (`server.stall_timeout`): for a process
@@ -37,6 +50,48 @@ impl Backend {
     #[must_use]
     pub fn abort_when_stalled(mut self) -> Self {
         self.watchdog = Some(Watchdog::new(self.node.config().server.stall_timeout));
+        self
+    }
+
+    /// Adds routes of an application of yours to the public listener, where they have what
+    /// Holdline's own have: a stream that never outlives its deadlines. Theirs come first, so they
+    /// may replace one of ours. Each worker calls `configure` once. The application's handlers get
+    /// the [`Node`] and the [`Upgrader`](crate::server::Upgrader) as `web::Data`.
+    ///
+    /// A request must be answered within `server.handshake_timeout`, the answer's body included,
+    /// unless its handler calls [`lift_deadline`](crate::server::lift_deadline).
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use actix_web::{HttpResponse, web};
+    /// use holdline::{backend::Backend, config::Config, message::Room, node::Node};
+    ///
+    /// /// `POST /say`: the body goes to everybody in the lobby.
+    /// async fn say(node: web::Data<Node>, words: String) -> HttpResponse {
+    ///     let lobby: Room = "lobby".parse().expect("a good name");
+    ///     match node.publish(&lobby, &words.into()) {
+    ///         Ok(()) => HttpResponse::Accepted().finish(),
+    ///         Err(busy) => HttpResponse::ServiceUnavailable().body(busy.to_string()),
+    ///     }
+    /// }
+    ///
+    /// # let mut config = Config::default();
+    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
+    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// let backend = Backend::bind(Node::new(config))?.configure(|app| {
+    ///     app.route("/say", web::post().to(say));
+    ///     // One of ours that should not be there.
+    ///     app.route("/ws/echo", web::to(HttpResponse::NotFound));
+    /// });
+    /// backend.run(std::future::ready(())).await
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn configure(
+        mut self,
+        configure: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static,
+    ) -> Self {
+        self.added.push(Arc::new(configure));
         self
     }
 
@@ -76,7 +131,8 @@ impl Backend {
             .workers(config.server.workers)
             .max_concurrent_connections(usize::MAX / 2)
             .disable_signals();
-        let builder = server::listen(builder, self.public, &self.node, self.watchdog.as_ref())?;
+        let builder =
+            server::listen(builder, self.public, &self.node, self.watchdog.as_ref(), self.added)?;
         let server = control::listen(builder, self.control, &self.node)?.run();
         if let Some(watchdog) = self.watchdog.clone() {
             watchdog.start()?;

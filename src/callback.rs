@@ -1,12 +1,14 @@
 //! What the application does with connections and messages: the trait, its answers and actions.
 //! Leaves to `connection.rs`: carrying the actions out, in order.
 
+mod closures;
 mod webhook;
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
+pub use self::closures::{Closures, on_message};
 pub(crate) use self::webhook::Webhook;
 pub use crate::caller::Caller;
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
 /// is being answered; until it is, nothing more is read from that peer, and pings go on.
 ///
 /// A closure `Fn(&Arc<Caller>, Message) -> impl Into<Answer<Reaction>>` is a callback that only
-/// takes messages.
+/// takes messages; [`on_message`] makes one of several closures.
 pub trait Callback: Send + Sync + 'static {
     /// Whether it wants to be told of connections on this route. All, unless told otherwise.
     fn sees(&self, _route: &Route) -> bool {

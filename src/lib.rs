@@ -36,3 +36,5 @@ pub mod socket;
 pub mod upstream;
 mod visitor;
 pub mod watchdog;
+
+pub use backend::serve;

@@ -5,7 +5,10 @@ mod deliver;
 mod failure;
 mod look;
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    fmt, io,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::sync::watch;
 
@@ -25,6 +28,7 @@ use crate::{
     hub::{Busy, Hub},
     message::{ConnectionId, Message, Room},
     metrics::Metrics,
+    rest::Rest,
 };
 
 /// One holdline process: configuration, hub and metrics. Cheap to clone, usable from any thread.
@@ -38,6 +42,7 @@ struct Inner {
     hub: Arc<Hub>,
     metrics: Metrics,
     auth: Option<Auth>,
+    rest: OnceLock<Option<Rest>>,
     callback: Option<Arc<dyn Callback>>,
     /// Whether a drain was asked for.
     stop: watch::Sender<bool>,
@@ -78,8 +83,8 @@ impl Node {
     fn build(config: Config, metrics: Metrics, callback: Option<Arc<dyn Callback>>) -> Self {
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
         let (hub, auth) = (Hub::new(&config, &metrics), Auth::new(&config.auth));
-        let stop = watch::Sender::new(false);
-        Self(Arc::new(Inner { hub, config, metrics, auth, callback, stop }))
+        let (rest, stop) = (OnceLock::new(), watch::Sender::new(false));
+        Self(Arc::new(Inner { hub, config, metrics, auth, rest, callback, stop }))
     }
 
     /// Who is told of connections and messages, if anybody.
@@ -151,6 +156,20 @@ impl Node {
         metrics.outbox_bytes.set(hub.outbox_bytes() as i64);
         metrics.draining.set(i64::from(hub.is_draining()));
         metrics.render()
+    }
+
+    /// What makes requests of messages, if there is `rest.base_url`: one for all workers, each of
+    /// which takes a pool of its own from it. Made when it is first asked for.
+    ///
+    /// # Errors
+    /// As [`Rest::new`].
+    pub(crate) fn rest(&self) -> io::Result<Option<&Rest>> {
+        let Inner { config, metrics, rest, .. } = &*self.0;
+        if rest.get().is_none() {
+            // Somebody else's may come first; then that one counts.
+            let _ = rest.set(Rest::new(config, metrics)?);
+        }
+        Ok(rest.get().and_then(Option::as_ref))
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -6,6 +6,7 @@ mod introduction;
 mod origin;
 mod peer;
 mod subprotocol;
+mod upgrader;
 
 use std::{
     future::ready,
@@ -28,17 +29,17 @@ use actix_web::{
     web,
 };
 
-use self::{handshake::Refusal, subprotocol::Offer};
+pub use self::upgrader::{Upgrader, lift_deadline, mount, on_connect, set_stream_options};
+use self::{handshake::Refusal, subprotocol::Offer, upgrader::Worker};
 use crate::{
     callback::{Action, Answer, Callback, Caller, Handshake},
     connection::{Connection, Farewell, Upgraded},
-    hub::{Reservation, Shard},
+    hub::Reservation,
     inbound::{self, InboundLimits, Observed},
     message::Room,
     node::Node,
     outbox::OutboxBody,
     page, readiness,
-    rest::Rest,
     route::Route,
     socket::{Socket, SocketControl, SocketLimits},
     watchdog::Watchdog,
@@ -49,26 +50,36 @@ use crate::{
 /// is shorter than both usually are, so that it does not reuse a connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// Routes and data that somebody else adds to an application.
+pub(crate) type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
 /// Adds the public listener to `builder`. Every worker gets a hub shard of its own, and is
-/// watched if there is a watchdog.
+/// watched if there is a watchdog. What is `added` comes before our own routes.
 ///
 /// # Errors
 /// The listener's.
-pub fn listen(
+pub(crate) fn listen(
     builder: ServerBuilder,
     listener: TcpListener,
     node: &Node,
     watchdog: Option<&Watchdog>,
+    added: Vec<Configure>,
 ) -> io::Result<ServerBuilder> {
     let (node, watchdog) = (node.clone(), watchdog.cloned());
-    let rest = Rest::new(node.config(), node.metrics())?;
+    node.rest()?;
     builder.listen("public", listener, move || {
         if let Some(watchdog) = &watchdog {
             watchdog.watch_this_worker();
         }
-        let rest = rest.as_ref().map(Rest::own_pool);
-        let worker = Worker { node: node.clone(), shard: Shard::attach(node.hub()), rest };
         let config = node.config();
+        let mut app = App::new().default_service(web::to(nowhere));
+        for added in &added {
+            app = app.configure(|app| added(app));
+        }
+        let app = app
+            .configure(mount(&node))
+            .route("/readyz", web::get().to(readyz))
+            .configure(page::routes(config.server.page));
         let limits = SocketLimits {
             write_timeout: config.limits.write_timeout,
             handshake_timeout: config.server.handshake_timeout,
@@ -89,23 +100,8 @@ pub fn listen(
             });
             ready(socket.map(|socket| (socket, address)))
         })
-        .and_then(
-            http.h1(map_config(
-                App::new()
-                    .app_data(Rc::new(worker))
-                    .configure(routes)
-                    .configure(page::routes(config.server.page)),
-                |()| AppConfig::default(),
-            )),
-        )
+        .and_then(http.h1(map_config(app, |()| AppConfig::default())))
     })
-}
-
-/// One worker's node, shard and connections to the application.
-struct Worker {
-    node: Node,
-    shard: Rc<Shard>,
-    rest: Option<Rest>,
 }
 
 fn routes(app: &mut web::ServiceConfig) {
@@ -113,17 +109,18 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/ws/rooms/{room}", web::to(room))
         .route("/ws/rooms/", web::to(room))
         .route("/ws/app", web::to(application))
-        .route("/ws/rest", web::to(rest))
-        .route("/readyz", web::get().to(readyz))
-        .default_service(web::to(nowhere));
+        .route("/ws/rest", web::to(rest));
 }
 
-async fn echo(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(request, body, |_, _| Ok(Route::Echo)).await
+/// What a route's handler is given.
+type Worked = web::Data<Upgrader>;
+
+async fn echo(worker: Worked, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(&worker.0, request, body, |_, _| Ok(Route::Echo)).await
 }
 
-async fn room(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(request, body, |request, _| {
+async fn room(worker: Worked, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    upgrade(&worker.0, request, body, |request, _| {
         let name = request.match_info().get("room").unwrap_or_default();
         let room = name.parse::<Room>().map_err(|error| Refusal::bad_room(error.to_string()))?;
         Ok(Route::Room(room))
@@ -131,27 +128,16 @@ async fn room(request: HttpRequest, body: web::Payload) -> HttpResponse {
     .await
 }
 
-async fn application(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(request, body, |_, node| match node.callback() {
-        Some(_) => Ok(Route::App),
-        None => Err(Refusal::not_configured("callback.url")),
-    })
-    .await
+async fn application(worker: Worked, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    worker.upgrade(request, body, Route::App).await
 }
 
-async fn rest(request: HttpRequest, body: web::Payload) -> HttpResponse {
-    upgrade(request, body, |_, node| match node.config().rest.base_url {
-        Some(_) => Ok(Route::Rest),
-        None => Err(Refusal::not_configured("rest.base_url")),
-    })
-    .await
+async fn rest(worker: Worked, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    worker.upgrade(request, body, Route::Rest).await
 }
 
-async fn readyz(request: HttpRequest) -> HttpResponse {
-    match request.app_data::<Rc<Worker>>() {
-        Some(worker) => readiness::answer(&worker.node),
-        None => HttpResponse::InternalServerError().finish(),
-    }
+async fn readyz(worker: Worked) -> HttpResponse {
+    readiness::answer(worker.node())
 }
 
 async fn nowhere() -> HttpResponse {
@@ -159,19 +145,15 @@ async fn nowhere() -> HttpResponse {
         .body("no such route: /ws/echo, /ws/rooms/{room}, /ws/app and /ws/rest are here\n")
 }
 
-/// What decides on which route a request is.
-type Find = fn(&HttpRequest, &Node) -> Result<Route, Refusal>;
-
-/// From a request to a running connection, or to a refusal.
-async fn upgrade(request: HttpRequest, body: web::Payload, find: Find) -> HttpResponse {
-    let (Some(worker), Some(socket)) =
-        (request.app_data::<Rc<Worker>>(), request.conn_data::<SocketControl>())
-    else {
-        log::error!("a request came without its worker or its socket");
-        return HttpResponse::InternalServerError().finish();
-    };
+/// From a request to a running connection, or to a refusal; `find` decides on which route it is.
+async fn upgrade(
+    worker: &Worker,
+    request: HttpRequest,
+    body: web::Payload,
+    find: impl FnOnce(&HttpRequest, &Worker) -> Result<Route, Refusal>,
+) -> HttpResponse {
     let answered = match admit(&request, worker, find).await {
-        Ok(admitted) => start(&request, body, worker, socket, admitted),
+        Ok(admitted) => start(&request, body, worker, admitted),
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| {
@@ -192,12 +174,16 @@ struct Admitted {
 
 /// Judges a handshake: its form first, the application's opinion last. Its place is held from the
 /// moment when only the application may still refuse it, so that a flood is refused by us alone.
-async fn admit(request: &HttpRequest, worker: &Worker, find: Find) -> Result<Admitted, Refusal> {
+async fn admit(
+    request: &HttpRequest,
+    worker: &Worker,
+    find: impl FnOnce(&HttpRequest, &Worker) -> Result<Route, Refusal>,
+) -> Result<Admitted, Refusal> {
     let (headers, rules) = (request.headers(), &worker.node.config().server);
     handshake::check(request.method(), request.version(), headers)?;
     origin::check(headers, &rules.allowed_origins)
         .map_err(|origin| Refusal::foreign_origin(&origin))?;
-    let route = find(request, &worker.node)?;
+    let route = find(request, worker)?;
     let offer = subprotocol::offer(headers).map_err(Refusal::malformed)?;
     let user = identify(request, worker, &offer, &route)?;
     let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
@@ -268,7 +254,6 @@ fn start(
     request: &HttpRequest,
     body: web::Payload,
     Worker { node, rest, .. }: &Worker,
-    socket: &SocketControl,
     Admitted { place, caller, mut callback, actions }: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     let refuse = |error: actix_web::Error| Refusal::malformed(error.to_string());
@@ -292,9 +277,10 @@ fn start(
     if let Some(agreed) = agreed {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
     }
+    // Under a server that is not ours the stream is out of reach.
+    let socket = request.conn_data::<SocketControl>().cloned().unwrap_or_default();
     socket.set_upgraded();
-    let (socket, rest, user_agent) =
-        (socket.clone(), rest.clone(), peer::user_agent(request.headers()));
+    let (rest, user_agent) = (rest.clone(), peer::user_agent(request.headers()));
     let upgraded =
         Upgraded { seat, socket, observed, messages, session, callback, rest, actions, user_agent };
     actix_rt::spawn(Connection::open(node, upgraded).run());

@@ -56,11 +56,15 @@ pub enum SocketEnd {
 }
 
 /// The connection task's hand on its stream. Single-threaded; clones steer the same stream.
+///
+/// The default is a hand on nothing, for a stream that was accepted by somebody else.
 #[derive(Clone, Default)]
 pub struct SocketControl(Rc<Switches>);
 
 #[derive(Default)]
 struct Switches {
+    /// Whether there is a [`Socket`] that looks at the switches.
+    attached: Cell<bool>,
     killed: Cell<bool>,
     paused: Cell<bool>,
     upgraded: Cell<bool>,
@@ -70,6 +74,12 @@ struct Switches {
 }
 
 impl SocketControl {
+    /// Whether the stream is one of ours. If not, killing and pausing do nothing, and
+    /// [`end`](Self::end) is never known.
+    pub fn is_attached(&self) -> bool {
+        self.0.attached.get()
+    }
+
     /// Ends the stream at once with RST, whatever is still queued or unread.
     pub fn kill(&self) {
         self.0.killed.set(true);
@@ -133,19 +143,30 @@ pub struct Socket {
     answered: bool,
 }
 
+/// Sets what every accepted stream should have: no delay, a bounded send buffer (`SO_SNDBUF`), and
+/// `TCP_USER_TIMEOUT` (tcp(7)): the kernel gives it up when nothing is acknowledged, or accepted,
+/// for `write_timeout`.
+///
+/// # Errors
+/// The kernel's, when the peer is gone already.
+pub fn set_options(io: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    let socket = SockRef::from(io);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(write_timeout.min(USER_TIMEOUT_MAX)))?;
+    Ok(())
+}
+
 impl Socket {
-    /// Takes an accepted stream and sets its options: no delay, a bounded send buffer and
-    /// `TCP_USER_TIMEOUT` (tcp(7)) as a second net below the write deadline.
+    /// Takes an accepted stream and sets its [options](set_options).
     ///
     /// # Errors
     /// The kernel's, when the peer is gone already.
     pub fn accept(io: TcpStream, limits: SocketLimits) -> io::Result<Self> {
-        let socket = SockRef::from(&io);
-        socket.set_tcp_nodelay(true)?;
-        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(limits.write_timeout.min(USER_TIMEOUT_MAX)))?;
+        set_options(&io, limits.write_timeout)?;
         let control = SocketControl::default();
+        control.0.attached.set(true);
         Ok(Self {
             io,
             control,

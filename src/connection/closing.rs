@@ -39,6 +39,10 @@ impl Connection {
             if self.outbox().is_cut() && !closing.killed {
                 self.kill(closing);
             }
+            if closing.killed && !self.socket.is_attached() {
+                // Whoever accepted the stream has to end it; here nothing is left to wait for.
+                return Poll::Ready(());
+            }
             let deadline = self.close_deadline(stage, closing);
             std::task::ready!(self.alarm.poll(Some(deadline), cx));
             if Instant::now() < deadline {
@@ -72,6 +76,9 @@ impl Connection {
 
     fn kill(&self, closing: &mut Closing) {
         self.socket.kill();
+        if !self.socket.is_attached() {
+            self.outbox().give_up();
+        }
         closing.killed = true;
         closing.since = Instant::now();
     }

@@ -142,7 +142,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn hub(&self) -> &Arc<Hub> {
+    /// The hub that this is a part of.
+    pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
 

@@ -3,7 +3,7 @@
 
 use std::{cell::Ref, time::Instant};
 
-use super::{Outbox, wake};
+use super::{Lanes, Outbox, wake};
 use crate::{disconnect::Disconnect, frame};
 
 /// How far the outbound side has come; it only moves forward.
@@ -15,6 +15,7 @@ use crate::{disconnect::Disconnect, frame};
 /// | `Closing` | the body takes the close frame, the last in line | `CloseTaken` |
 /// | `Closing` | the same, no answer expected | `Finished` |
 /// | `CloseTaken` | [`Outbox::expect_no_answer`], [`Outbox::stop_waiting`] | `Finished` |
+/// | `Closing`, `CloseTaken` | [`Outbox::give_up`] | `Finished` |
 /// | any | the body is dropped: after `Finished`, or because the stream is gone | `Gone` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -55,6 +56,13 @@ impl Outbox {
             self.stage.set(Stage::Finished);
             wake(&self.body);
         }
+    }
+
+    /// Gives up what is queued, on a stream that nobody here can end: the body ends as soon as it
+    /// is polled, and holds nothing until then.
+    pub fn give_up(&self) {
+        *self.lanes.borrow_mut() = Lanes::default();
+        self.stop_waiting();
     }
 
     /// Frees what is queued, because all outboxes together hold too much: ends the connection as

@@ -1,0 +1,362 @@
+//! Holdline's routes under an actix `HttpServer`: everything holds but what needs the stream.
+//! What then happens to the stream is promised too.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use holdline::callback::{Action, on_message};
+use holdline::config::Config;
+use holdline::drain;
+use holdline::node::Node;
+use holdline::route::Route;
+use holdline::server::{self, Upgrader};
+use socket2::{Domain, Socket, Type};
+
+use crate::harness::peer::{Dial, codec};
+use crate::harness::{Event, PATIENCE, Peer, Tcp, Vice, until};
+use crate::house::{config, ended_as, holds};
+
+/// Somebody's server, with Holdline's routes in it.
+struct Foreign {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Foreign {
+    /// Starts one with these routes.
+    fn start(node: &Node, routes: fn(&Node, &mut web::ServiceConfig)) -> Self {
+        let (told, heard) = sync_channel(1);
+        let node = node.clone();
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async {
+                let mounted = node.clone();
+                let app = move || App::new().configure(|app| routes(&mounted, app));
+                let server = HttpServer::new(app)
+                    .on_connect(server::on_connect(&node))
+                    .client_disconnect_timeout(Duration::ZERO)
+                    .shutdown_timeout(1)
+                    .workers(2)
+                    .disable_signals()
+                    .bind("127.0.0.1:0")?;
+                let address = server.addrs()[0];
+                let server = server.run();
+                told.send((address, server.handle())).expect("somebody waits for it");
+                server.await
+            })
+        });
+        let (address, handle) = heard.recv().expect("a port is free");
+        Self { address, handle, thread: Some(thread) }
+    }
+
+    /// One with Holdline's own routes.
+    fn plain(node: &Node) -> Self {
+        Self::start(node, |node, app| server::mount(node)(app))
+    }
+
+    async fn connect(&self, target: &str) -> Peer {
+        Dial::new(self.address, target).open().await
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        // The order to stop is given when this is called; the future only waits.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join().expect("the server's thread does not panic");
+            ended.expect("the server ends well");
+        }
+    }
+}
+
+#[tokio::test]
+async fn echo_rooms_and_callback_work_under_a_foreign_server() {
+    let shout = on_message(|_, message| {
+        let words = String::from_utf8_lossy(message.as_bytes()).to_uppercase();
+        Action::Reply(words.into())
+    });
+    let node = Node::with_callback(config(), shout.sees(|route| *route == Route::App));
+    let server = Foreign::plain(&node);
+    server.connect("/ws/echo").await.echoes("hello").await;
+
+    let mut app = server.connect("/ws/app").await;
+    app.text("hello").await;
+    assert_eq!(app.message().await, Event::Text("HELLO".to_owned()));
+
+    // Enough of them to be on both workers.
+    let mut members = Vec::new();
+    for _ in 0..8 {
+        members.push(server.connect("/ws/rooms/lobby").await);
+    }
+    members[0].text("to all").await;
+    for member in &mut members {
+        assert_eq!(member.message().await, Event::Text("to all".to_owned()));
+    }
+    node.publish(&"lobby".parse().unwrap(), &"from outside".into()).unwrap();
+    for member in &mut members {
+        assert_eq!(member.message().await, Event::Text("from outside".to_owned()));
+    }
+    drop((app, members));
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_clean_close_is_answered_and_tcp_closed() {
+    let node = Node::new(config());
+    let server = Foreign::plain(&node);
+    let mut peer = server.connect("/ws/echo").await;
+    peer.echoes("hello").await;
+    peer.close(1000, "bye").await;
+    let end = peer.ended().await;
+    assert_eq!((end.code, end.tcp), (1000, Tcp::Fin));
+    ended_as(&node, "peer_closed", 1).await;
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_tears_its_tcp_is_gone() {
+    let node = Node::new(config());
+    let server = Foreign::plain(&node);
+    server.connect("/ws/echo").await.reset().await;
+    ended_as(&node, "peer_gone", 1).await;
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn what_a_peer_may_not_send_ends_its_connection_by_the_same_codes() {
+    let mut config = config();
+    config.limits.message_bytes_max = 1000;
+    let node = Node::new(config);
+    let server = Foreign::plain(&node);
+    let mut peer = server.connect("/ws/echo").await;
+    peer.text(&"x".repeat(1001)).await;
+    assert_eq!(peer.ended().await.code, 1009);
+    let mut peer = server.connect("/ws/echo").await;
+    peer.frame(true, codec::TEXT, b"\xff").await;
+    assert_eq!(peer.ended().await.code, 1007);
+    let refused = Dial::new(server.address, "/ws/echo").header("Origin", "http://evil.example");
+    assert_eq!(refused.refused().await.status, 403);
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_mute_peer_ends_as_no_pong() {
+    let mut config = config();
+    config.heartbeat.ping_interval = Some(Duration::from_millis(300));
+    config.heartbeat.pong_timeout = Duration::from_millis(300);
+    let node = Node::new(config);
+    let server = Foreign::plain(&node);
+    let mut peer = Dial::new(server.address, "/ws/echo").vice(Vice::Mute).open().await;
+    let end = peer.ended().await;
+    assert_eq!((end.code, end.tcp), (1011, Tcp::Fin));
+    ended_as(&node, "no_pong", 1).await;
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
+    let mut config = config();
+    config.limits.outbox_bytes_max = 256 << 10;
+    let node = Node::new(config);
+    let server = Foreign::plain(&node);
+    let slow = Dial::new(server.address, "/ws/rooms/lobby").vice(Vice::Trickling(600_000));
+    let mut slow = slow.open().await;
+    flood(&node, 100);
+    assert_eq!(slow.ended().await.code, 1013);
+    ended_as(&node, "slow", 1).await;
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_deaf_peer_loses_its_place_in_time_and_its_stream_by_the_kernel() {
+    let node = Node::new(deaf_config());
+    let server = Foreign::plain(&node);
+    let deaf = deaf(&server).await;
+    let inode = accepted(server.address, &deaf);
+    assert!(is_open(inode));
+    let mut neighbour = server.connect("/ws/rooms/lobby").await;
+    let began = Instant::now();
+    for _ in 0..50 {
+        flood(&node, 1);
+        neighbour.message().await;
+    }
+    ended_as(&node, "write_timeout", 1).await;
+    holds(&node, 1).await;
+    assert!(began.elapsed() >= Duration::from_secs(1), "not before limits.write_timeout");
+    neighbour.text("nothing noticed").await;
+    assert_eq!(neighbour.message().await, Event::Text("nothing noticed".to_owned()));
+    let bytes = async || String::from_utf8_lossy(&node.render_metrics()).into_owned();
+    let empty = |metrics: &String| metrics.contains("\nholdline_outbox_bytes 0\n");
+    until("empty outboxes", PATIENCE, bytes, empty).await;
+    // What actix still holds for it goes with TCP_USER_TIMEOUT.
+    let held = async || is_open(inode);
+    until("its descriptor", PATIENCE, held, |held| !held).await;
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn a_trickling_peer_loses_its_place_in_time() {
+    let mut config = deaf_config();
+    config.limits.close_timeout = Duration::from_millis(300);
+    let node = Node::new(config);
+    let server = Foreign::plain(&node);
+    let _trickling =
+        Dial::new(server.address, "/ws/rooms/lobby").vice(Vice::Trickling(20_000)).open().await;
+    flood(&node, 50);
+    ended_as(&node, "write_timeout", 1).await;
+    holds(&node, 0).await;
+}
+
+#[tokio::test]
+async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
+    let mut config = deaf_config();
+    config.limits.write_timeout = Duration::from_secs(60);
+    config.limits.close_timeout = Duration::from_millis(300);
+    let node = Node::new(config);
+    let server = Foreign::plain(&node);
+    let _deaf = deaf(&server).await;
+    flood(&node, 50);
+    let mut peers = Vec::new();
+    for _ in 0..8 {
+        peers.push(server.connect("/ws/echo").await);
+    }
+    assert_eq!(drain::run(&node).await, 0, "nobody is left");
+    for peer in &mut peers {
+        let end = peer.ended().await;
+        assert_eq!((end.code, end.tcp), (1012, Tcp::Fin));
+    }
+    assert_eq!(Dial::new(server.address, "/ws/echo").refused().await.status, 503);
+    ended_as(&node, "drain", 9).await;
+}
+
+#[tokio::test]
+async fn nodes_in_one_application_do_not_disturb_each_other() {
+    let (lobby, attic) = (Node::new(config()), Node::new(config()));
+    let (address, handle) = two_nodes(&lobby, &attic);
+    let mut below = Dial::new(address, "/lobby/ws/rooms/x").open().await;
+    let mut above = Dial::new(address, "/attic/ws/rooms/x").open().await;
+    assert_eq!((lobby.connections(), attic.connections()), (1, 1));
+    attic.publish(&"x".parse().unwrap(), &"above".into()).unwrap();
+    assert_eq!(above.message().await, Event::Text("above".to_owned()));
+    below.echoes("below alone").await;
+    assert_eq!(drain::run(&attic).await, 0);
+    assert_eq!(above.ended().await.code, 1012);
+    below.echoes("still here").await;
+    assert_eq!(Dial::new(address, "/attic/ws/rooms/x").refused().await.status, 503);
+    drop(handle.stop(false));
+}
+
+#[tokio::test]
+async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
+    async fn chat(
+        holdline: web::Data<Upgrader>,
+        ask: HttpRequest,
+        body: web::Payload,
+    ) -> HttpResponse {
+        if ask.query_string() != "word=sesame" {
+            return HttpResponse::Unauthorized().finish();
+        }
+        let room = ask.match_info()["room"].parse().expect("the test's names are good");
+        holdline.upgrade(ask, body, Route::Room(room)).await
+    }
+    async fn app(
+        holdline: web::Data<Upgrader>,
+        ask: HttpRequest,
+        body: web::Payload,
+    ) -> HttpResponse {
+        holdline.upgrade(ask, body, Route::App).await
+    }
+    let node = Node::new(config());
+    let server = Foreign::start(&node, |node, routes| {
+        server::mount(node)(routes);
+        routes.route("/chat/{room}", web::get().to(chat)).route("/app", web::get().to(app));
+    });
+    assert_eq!(Dial::new(server.address, "/chat/attic").refused().await.status, 401);
+    assert_eq!(node.connections(), 0);
+    let mut ours = server.connect("/chat/attic?word=sesame").await;
+    let mut theirs = server.connect("/ws/rooms/attic").await;
+    ours.echoes("hello").await;
+    assert_eq!(theirs.message().await, Event::Text("hello".to_owned()));
+    let refused = Dial::new(server.address, "/app").refused().await;
+    assert_eq!(refused.status, 404, "there is no callback");
+}
+
+/// Keeps for a deaf peer as much as it is sent, and gives it a second.
+fn deaf_config() -> Config {
+    let mut config = config();
+    config.limits.outbox_bytes_max = 64 << 20;
+    config.limits.write_timeout = Duration::from_secs(1);
+    config
+}
+
+/// A member of the lobby that reads nothing after its 101; its bare socket.
+async fn deaf(server: &Foreign) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(8 * 1024).expect("a small window");
+    socket.connect(&server.address.into()).expect("a listener");
+    let ask = format!(
+        "GET /ws/rooms/lobby HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        server.address
+    );
+    socket.send(ask.as_bytes()).expect("it is connected");
+    let mut answer = [std::mem::MaybeUninit::uninit(); 12];
+    socket.set_read_timeout(Some(PATIENCE)).expect("any socket can");
+    assert_eq!(socket.recv(&mut answer).expect("an answer"), 12);
+    socket
+}
+
+/// The inode of this process's end of a peer's connection.
+fn accepted(server: SocketAddr, peer: &Socket) -> u64 {
+    let peer = peer.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+    let (ours, theirs) = (format!(":{:04X}", server.port()), format!(":{:04X}", peer.port()));
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a Linux");
+    // proc_net_tcp(5): number, local address, remote address, …, and the inode as the tenth.
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut ends = rows.filter(|row| row[1].ends_with(&ours) && row[2].ends_with(&theirs));
+    ends.next().and_then(|row| row[9].parse().ok()).expect("it is accepted")
+}
+
+/// Whether this process has a descriptor for the socket of that inode.
+fn is_open(inode: u64) -> bool {
+    let descriptors = std::fs::read_dir("/proc/self/fd").expect("a Linux").flatten();
+    let name = format!("socket:[{inode}]");
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    links.into_iter().any(|link| link.to_string_lossy() == name)
+}
+
+/// Says something large to the lobby.
+fn flood(node: &Node, times: usize) {
+    let (lobby, words) = ("lobby".parse().expect("a good name"), "x".repeat(60_000).into());
+    for _ in 0..times {
+        node.publish(&lobby, &words).expect("the mailboxes hold that");
+    }
+}
+
+/// Both nodes in one application, each below a path of its own.
+fn two_nodes(lobby: &Node, attic: &Node) -> (SocketAddr, ServerHandle) {
+    let (told, heard) = sync_channel(1);
+    let (lobby, attic) = (lobby.clone(), attic.clone());
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let app = move || {
+                App::new()
+                    .service(web::scope("/lobby").configure(server::mount(&lobby)))
+                    .service(web::scope("/attic").configure(server::mount(&attic)))
+            };
+            let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1);
+            let server = server.bind("127.0.0.1:0")?;
+            let address = server.addrs()[0];
+            let server = server.run();
+            told.send((address, server.handle())).expect("somebody waits for it");
+            server.await
+        })
+    });
+    heard.recv().expect("a port is free")
+}
