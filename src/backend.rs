@@ -78,7 +78,7 @@ impl Backend {
     /// # let mut config = Config::default();
     /// # config.server.listen = ([127, 0, 0, 1], 0).into();
     /// # config.control.listen = ([127, 0, 0, 1], 0).into();
-    /// let backend = Backend::bind(Node::new(config))?.configure(|app| {
+    /// let backend = Backend::bind(Node::new(config)?)?.configure(|app| {
     ///     app.route("/say", web::post().to(say));
     ///     // One of ours that should not be there.
     ///     app.route("/ws/echo", web::to(HttpResponse::NotFound));

@@ -35,7 +35,7 @@ pub fn serve(config: Config, callback: impl Callback) -> io::Result<Running> {
     for warning in warnings.map_err(invalid)? {
         log::warn!("{warning}");
     }
-    Backend::bind(Node::with_callback(config, callback))?.start()
+    Backend::bind(Node::with_callback(config, callback)?)?.start()
 }
 
 /// A backend that serves on a thread of its own, and that thread's workers.
@@ -67,7 +67,7 @@ impl Backend {
     /// # config.control.listen = ([127, 0, 0, 1], 0).into();
     /// use holdline::{backend::Backend, node::Node};
     ///
-    /// let server = Backend::bind(Node::new(config))?.start()?;
+    /// let server = Backend::bind(Node::new(config)?)?.start()?;
     /// println!("ws://{}/ws/echo", server.public_address());
     /// server.stop()?;
     /// # Ok::<(), std::io::Error>(())

@@ -46,7 +46,7 @@ pub struct Closures {
 ///         None => Err(Refusal::Unwanted(403, "say ?name= who you are".to_owned())),
 ///     })
 ///     .on_close(|caller, ended| println!("{:?} has left: {}", caller.user, ended.why));
-/// let node = Node::with_callback(Config::default(), chat);
+/// let node = Node::with_callback(Config::default(), chat)?;
 /// # assert!(node.callback().is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

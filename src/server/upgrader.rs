@@ -46,7 +46,7 @@ use crate::{
 ///     holdline.upgrade(request, body, Route::Room(room)).await
 /// }
 ///
-/// let node = Node::new(Config::default());
+/// let node = Node::new(Config::default()).unwrap();
 /// let app = App::new().configure(mount(&node)).route("/chat/{room}", web::get().to(chat));
 /// let app = test::init_service(app).await;
 /// let ask = test::TestRequest::get().uri("/chat/attic?word=sesame").to_request();
@@ -81,7 +81,7 @@ impl Upgrader {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, node::Node, server::Upgrader};
     ///
-    /// let (lobby, attic) = (Node::new(Config::default()), Node::new(Config::default()));
+    /// let (lobby, attic) = (Node::new(Config::default()).unwrap(), Node::new(Config::default()).unwrap());
     /// // Two nodes in one application know nothing of each other.
     /// let (lobby, attic) = (Upgrader::new(&lobby), Upgrader::new(&attic));
     /// assert!(lobby.node().is_ready() && attic.node().is_ready());
@@ -101,7 +101,7 @@ impl Upgrader {
     /// ```
     /// # actix_rt::System::new().block_on(async {
     /// # use holdline::{config::Config, node::Node, server::Upgrader};
-    /// let upgrader = Upgrader::new(&Node::new(Config::default()));
+    /// let upgrader = Upgrader::new(&Node::new(Config::default()).unwrap());
     /// assert_eq!(upgrader.node().connections(), 0);
     /// # });
     /// ```
@@ -190,7 +190,7 @@ fn served(route: Route, worker: &Worker) -> Result<Route, Refusal> {
 ///
 /// #[actix_web::main]
 /// async fn main() -> std::io::Result<()> {
-///     let node = Node::new(Config::default());
+///     let node = Node::new(Config::default())?;
 ///     let (mounted, drained) = (node.clone(), node.clone());
 ///     HttpServer::new(move || App::new().configure(server::mount(&mounted)))
 ///         .on_connect(server::on_connect(&node))
@@ -220,7 +220,7 @@ pub fn mount(node: &Node) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
 /// use actix_web::{App, HttpServer};
 /// use holdline::{config::Config, node::Node, server};
 ///
-/// let node = Node::new(Config::default());
+/// let node = Node::new(Config::default()).unwrap();
 /// let server = HttpServer::new(App::new).on_connect(server::on_connect(&node));
 /// # drop(server);
 /// ```
@@ -249,7 +249,7 @@ pub fn on_connect(node: &Node) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sy
 /// let listener = actix_rt::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let _peer = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// let (stream, _) = listener.accept().await?;
-/// server::set_stream_options(&Node::new(Config::default()), &stream)?;
+/// server::set_stream_options(&Node::new(Config::default())?, &stream)?;
 /// assert!(stream.nodelay()?);
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```

@@ -95,7 +95,8 @@ fn joining(rooms_per_connection_max: usize) -> (Node, Backend) {
     let node = Node::with_callback(config, |_: &Arc<Caller>, message: Message| {
         let name = String::from_utf8_lossy(message.as_bytes()).into_owned();
         Action::Join(name.parse().expect("a room's name"))
-    });
+    })
+    .expect("a node");
     let backend = Backend::bind(node.clone()).expect("free ports");
     (node, backend)
 }

@@ -44,7 +44,8 @@ fn start() -> Running {
             .route("/slow", web::get().to(slow))
             .route("/ws/echo", web::to(HttpResponse::Gone));
     };
-    let backend = Backend::bind(Node::new(config)).expect("a port is free").configure(added);
+    let backend =
+        Backend::bind(Node::new(config).expect("a node")).expect("a port is free").configure(added);
     backend
         .configure(|app| {
             app.route("/more", web::get().to(HttpResponse::Ok));

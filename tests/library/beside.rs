@@ -123,7 +123,7 @@ async fn a_stop_says_goodbye_to_everybody_and_returns_when_they_are_gone() {
 
 #[tokio::test]
 async fn who_lets_go_of_a_running_backend_stops_it() {
-    let server = Backend::bind(Node::new(config())).unwrap().start().unwrap();
+    let server = Backend::bind(Node::new(config()).unwrap()).unwrap().start().unwrap();
     let mut peer = Dial::new(server.public_address(), "/ws/echo").open().await;
     drop(server);
     assert_eq!(peer.ended().await.code, 1012);

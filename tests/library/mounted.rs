@@ -81,7 +81,8 @@ async fn echo_rooms_and_callback_work_under_a_foreign_server() {
         let words = String::from_utf8_lossy(message.as_bytes()).to_uppercase();
         Action::Reply(words.into())
     });
-    let node = Node::with_callback(config(), shout.sees(|route| *route == Route::App));
+    let node =
+        Node::with_callback(config(), shout.sees(|route| *route == Route::App)).expect("a node");
     let server = Foreign::plain(&node);
     server.connect("/ws/echo").await.echoes("hello").await;
 
@@ -108,7 +109,7 @@ async fn echo_rooms_and_callback_work_under_a_foreign_server() {
 
 #[tokio::test]
 async fn a_clean_close_is_answered_and_tcp_closed() {
-    let node = Node::new(config());
+    let node = Node::new(config()).expect("a node");
     let server = Foreign::plain(&node);
     let mut peer = server.connect("/ws/echo").await;
     peer.echoes("hello").await;
@@ -121,7 +122,7 @@ async fn a_clean_close_is_answered_and_tcp_closed() {
 
 #[tokio::test]
 async fn a_peer_that_tears_its_tcp_is_gone() {
-    let node = Node::new(config());
+    let node = Node::new(config()).expect("a node");
     let server = Foreign::plain(&node);
     server.connect("/ws/echo").await.reset().await;
     ended_as(&node, "peer_gone", 1).await;
@@ -132,7 +133,7 @@ async fn a_peer_that_tears_its_tcp_is_gone() {
 async fn what_a_peer_may_not_send_ends_its_connection_by_the_same_codes() {
     let mut config = config();
     config.limits.message_bytes_max = 1000;
-    let node = Node::new(config);
+    let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let mut peer = server.connect("/ws/echo").await;
     peer.text(&"x".repeat(1001)).await;
@@ -150,7 +151,7 @@ async fn a_mute_peer_ends_as_no_pong() {
     let mut config = config();
     config.heartbeat.ping_interval = Some(Duration::from_millis(300));
     config.heartbeat.pong_timeout = Duration::from_millis(300);
-    let node = Node::new(config);
+    let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let mut peer = Dial::new(server.address, "/ws/echo").vice(Vice::Mute).open().await;
     let end = peer.ended().await;
@@ -163,7 +164,7 @@ async fn a_mute_peer_ends_as_no_pong() {
 async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
     let mut config = config();
     config.limits.outbox_bytes_max = 256 << 10;
-    let node = Node::new(config);
+    let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let slow = Dial::new(server.address, "/ws/rooms/lobby").vice(Vice::Trickling(600_000));
     let mut slow = slow.open().await;
@@ -175,7 +176,7 @@ async fn a_slow_peer_that_reads_again_finds_the_close_frame_1013() {
 
 #[tokio::test]
 async fn a_deaf_peer_loses_its_place_in_time_and_its_stream_by_the_kernel() {
-    let node = Node::new(deaf_config());
+    let node = Node::new(deaf_config()).expect("a node");
     let server = Foreign::plain(&node);
     let deaf = deaf(&server).await;
     let inode = accepted(server.address, &deaf);
@@ -204,7 +205,7 @@ async fn a_deaf_peer_loses_its_place_in_time_and_its_stream_by_the_kernel() {
 async fn a_trickling_peer_loses_its_place_in_time() {
     let mut config = deaf_config();
     config.limits.close_timeout = Duration::from_millis(300);
-    let node = Node::new(config);
+    let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let _trickling =
         Dial::new(server.address, "/ws/rooms/lobby").vice(Vice::Trickling(20_000)).open().await;
@@ -218,7 +219,7 @@ async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
     let mut config = deaf_config();
     config.limits.write_timeout = Duration::from_secs(60);
     config.limits.close_timeout = Duration::from_millis(300);
-    let node = Node::new(config);
+    let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let _deaf = deaf(&server).await;
     flood(&node, 50);
@@ -237,7 +238,8 @@ async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
 
 #[tokio::test]
 async fn nodes_in_one_application_do_not_disturb_each_other() {
-    let (lobby, attic) = (Node::new(config()), Node::new(config()));
+    let (lobby, attic) =
+        (Node::new(config()).expect("a node"), Node::new(config()).expect("a node"));
     let (address, handle) = two_nodes(&lobby, &attic);
     let mut below = Dial::new(address, "/lobby/ws/rooms/x").open().await;
     let mut above = Dial::new(address, "/attic/ws/rooms/x").open().await;
@@ -272,7 +274,7 @@ async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
     ) -> HttpResponse {
         holdline.upgrade(ask, body, Route::App).await
     }
-    let node = Node::new(config());
+    let node = Node::new(config()).expect("a node");
     let server = Foreign::start(&node, |node, routes| {
         server::mount(node)(routes);
         routes.route("/chat/{room}", web::get().to(chat)).route("/app", web::get().to(app));
