@@ -1,6 +1,7 @@
 //! Promise 6, for whom a token is asked: who gets in, as whom, where to, and what everybody else
 //! is told, all through the gateway. The forms of a token are proven beside `src/auth.rs`.
 
+mod application;
 mod issuer;
 mod manual;
 mod secrecy;
