@@ -40,6 +40,10 @@ mod fan_out;
 // 10 WebSocket to REST.
 mod rest;
 mod rest_failures;
+// 11 The application is asked.
+mod callback;
+mod callback_failures;
+mod callback_pressure;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod protocol;

@@ -192,6 +192,11 @@ impl Stage {
         self.backends.iter().flat_map(|backend| backend.log().about("open")).collect()
     }
 
+    /// Every line of any backend so far.
+    pub fn lines(&self) -> Vec<Line> {
+        self.backends.iter().flat_map(|backend| backend.log().lines()).collect()
+    }
+
     /// Every line of any backend that says something went wrong since it listens.
     pub fn troubles(&self) -> Vec<Line> {
         self.backends.iter().flat_map(Backend::troubles).collect()
