@@ -15,7 +15,7 @@ use prometheus::{
 
 use self::names::Names;
 pub use self::{
-    callback::{CallbackMetrics, OUTCOMES},
+    callback::{CALLBACK_OUTCOMES, CallbackMetrics},
     link::LinkMetrics,
     rest::{REST_OUTCOMES, RestMetrics},
     tally::Tally,

@@ -92,6 +92,8 @@ fn a_callback_fits_into_the_handshake_and_says_when_it_is_not_signed() {
     assert!(slow.contains("shorter than server.handshake_timeout"), "{slow}");
     let route = complaint(&[url, ("CALLBACK__OBSERVE", "lobby")]);
     assert!(route.contains("\"lobby\" is neither"), "{route}");
+    let large = complaint(&[url, ("CALLBACK__ANSWER_BYTES_MAX", "600KiB")]);
+    assert!(large.contains("half of limits.outbox_bytes_max"), "{large}");
     let header = complaint(&[url, ("CALLBACK__HEADERS", "Sec-WebSocket-Protocol")]);
     assert!(header.contains("may be a token in it"), "{header}");
 }

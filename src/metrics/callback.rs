@@ -1,7 +1,7 @@
 //! What the callback's HTTP form counts.
 //! Leaves to `callback/webhook.rs`: when something is worth counting.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge};
+use prometheus::{HistogramVec, IntCounter, IntGauge};
 
 use super::Names;
 
@@ -16,13 +16,13 @@ use super::Names;
 /// | `timeout` | no whole answer within `callback.timeout` |
 /// | `unreachable` | no connection |
 /// | `busy` | nothing was sent: `callback.in_flight_max` others were under way all the time |
-pub const OUTCOMES: [&str; 7] =
+pub const CALLBACK_OUTCOMES: [&str; 7] =
     ["answered", "refused", "error", "bad_answer", "timeout", "unreachable", "busy"];
 
 /// The callback's metrics. Cheap to clone; clones share their values.
 #[derive(Clone, Debug)]
 pub struct CallbackMetrics {
-    /// From a request's beginning to the end of its answer, in seconds, by one of [`OUTCOMES`].
+    /// From a request's beginning to the end of its answer, in seconds, by one of [`CALLBACK_OUTCOMES`].
     pub duration: HistogramVec,
     /// Requests under way.
     pub in_flight: IntGauge,
@@ -34,17 +34,14 @@ pub struct CallbackMetrics {
 
 impl CallbackMetrics {
     pub(super) fn registered(names: &Names) -> prometheus::Result<Self> {
-        let seconds =
-            vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        let help = "Requests to the application, from their beginning to the end of their answer.";
-        let options = HistogramOpts::new("holdline_callback_duration_seconds", help);
-        let duration =
-            names.register(HistogramVec::new(options.buckets(seconds), &["outcome"])?)?;
-        for outcome in OUTCOMES {
-            duration.with_label_values(&[outcome]);
-        }
         Ok(Self {
-            duration,
+            duration: names.histograms(
+                "holdline_callback_duration_seconds",
+                "Requests to the application, from their beginning to the end of their answer.",
+                "outcome",
+                &CALLBACK_OUTCOMES,
+                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+            )?,
             in_flight: names.gauge(
                 "holdline_callback_in_flight",
                 "Requests to the application that are under way.",

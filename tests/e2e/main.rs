@@ -44,7 +44,6 @@ mod rest_failures;
 mod callback;
 mod callback_failures;
 mod callback_pressure;
-mod embedding;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod protocol;

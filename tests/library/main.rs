@@ -15,6 +15,9 @@ mod added;
 // A backend beside a program's own work.
 mod beside;
 
+// What a callback is told, and what it may do.
+mod callback;
+
 // What the proof stands on.
 mod house;
 

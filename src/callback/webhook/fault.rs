@@ -25,7 +25,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// One of [`crate::metrics::OUTCOMES`].
+    /// One of [`crate::metrics::CALLBACK_OUTCOMES`].
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Busy(_) | Self::Forsaken => "busy",

@@ -113,7 +113,7 @@ fn auth(check: &mut Check<'_>) {
 }
 
 fn callback(check: &mut Check<'_>) {
-    let Config { callback, server, .. } = check.config;
+    let Config { callback, limits, server, .. } = check.config;
     // What is not used must not stand in the way of what is.
     if callback.url.is_none() {
         return;
@@ -126,6 +126,11 @@ fn callback(check: &mut Check<'_>) {
     check.must(keys, callback.timeout < server.handshake_timeout, |check| {
         let handshake = check.quote("server.handshake_timeout");
         format!("must be shorter than {handshake}: a handshake waits for the application's answer")
+    });
+    let keys = &["callback.answer_bytes_max", "limits.outbox_bytes_max"];
+    check.must(keys, callback.answer_bytes_max <= limits.outbox_bytes_max / 2, |check| {
+        let outbox = check.quote("limits.outbox_bytes_max");
+        format!("must be at most half of {outbox}: a reply waits there for its peer")
     });
     for route in &callback.observe {
         check.must(&["callback.observe"], matches!(route.as_str(), "echo" | "rooms"), |_| {

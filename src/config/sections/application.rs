@@ -83,7 +83,7 @@ impl Default for Callback {
             observe: Vec::new(),
             headers: headers.map(str::to_owned).to_vec(),
             patience: Some(Duration::from_secs(60)),
-            answer_bytes_max: 1 << 20,
+            answer_bytes_max: 256 << 10,
             disconnects_max: 20_000,
         }
     }

@@ -196,7 +196,7 @@ fn peers_are_told_a_word_that_stays_and_nothing_of_the_network() {
         let told = String::from_utf8(crate::message::Message::from(&failure).as_bytes().to_vec());
         let told = told.unwrap();
         assert!(!told.contains("sesame") && !told.contains("10.9"), "{told}");
-        assert!(crate::metrics::OUTCOMES.contains(&fault.outcome()), "{fault}");
+        assert!(crate::metrics::CALLBACK_OUTCOMES.contains(&fault.outcome()), "{fault}");
     }
     let told = crate::message::Message::from(
         &Fault::Refused(StatusCode::CONFLICT, "taken".to_owned()).failure(),

@@ -1,12 +1,11 @@
-//! A Rust program that is its own application: the callback as a trait and as a closure.
-//! The same over HTTP is in `callback`.
+//! A callback in Rust: what it is told, in which order, and what its answers, failures and panics do.
+//! The same over HTTP is in `tests/e2e/callback.rs`; callbacks of closures are in `beside`.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use holdline::backend::Backend;
+use holdline::backend::Running;
 use holdline::callback::{
     Action, Answer, Callback, Caller, Ended, Failure, Handshake, Later, Reaction, Refusal, Welcome,
 };
@@ -15,63 +14,28 @@ use holdline::disconnect::Close;
 use holdline::message::{ConnectionId, Message};
 use holdline::node::Node;
 use holdline::route::Route;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::harness::peer::Dial;
 use crate::harness::{Event, Peer, until, wait::PATIENCE};
+use crate::house::config;
 
-/// A backend of this process, on a thread of its own. Dropping it drains it.
-struct Embedded {
-    node: Node,
-    server: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+fn serve(change: impl FnOnce(&mut Config), callback: impl Callback) -> Running {
+    let mut config = config();
+    config.server.workers = 1;
+    change(&mut config);
+    holdline::serve(config, callback).expect("free ports")
 }
 
-impl Embedded {
-    fn start(change: impl FnOnce(&mut Config), callback: impl Callback) -> Self {
-        let mut config = Config::default();
-        config.server.listen = ([127, 0, 0, 1], 0).into();
-        config.control.listen = ([127, 0, 0, 1], 0).into();
-        config.server.workers = 1;
-        config.drain.delay = Duration::ZERO;
-        config.drain.window = Duration::from_millis(100);
-        change(&mut config);
-        let node = Node::with_callback(config, callback).expect("one callback");
-        let backend = Backend::bind(node.clone()).expect("a free port");
-        let server = backend.public_address().expect("it is bound");
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            let running = backend.run(async { drop(stopped.await) });
-            actix_rt::System::new().block_on(running).expect("a good end");
-        });
-        Self { node, server, stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn dial(&self, target: &str) -> Dial<'static> {
-        Dial::new(self.server, target)
-    }
-
-    async fn connect(&self, target: &str) -> Peer {
-        self.dial(target).open().await
-    }
-
-    /// Asks it to stop; [`ended`](Self::ended) says when it has.
-    fn stop(&mut self) {
-        drop(self.stop.take());
-    }
-
-    async fn ended(&mut self) {
-        let thread = self.thread.take().expect("it ends once");
-        until("the end", PATIENCE, async || thread.is_finished(), |finished| *finished).await;
-        thread.join().expect("it does not panic");
-    }
+fn dial(server: &Running, target: &str) -> Dial<'static> {
+    Dial::new(server.public_address(), target)
 }
 
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// Somebody who knows the word, and has been welcomed.
+async fn welcomed(server: &Running, route: &str) -> Peer {
+    let mut peer = dial(server, &format!("{route}?word")).open().await;
+    hears(&mut peer, "welcome").await;
+    peer
 }
 
 /// Writes down what it is told, in words.
@@ -181,35 +145,15 @@ async fn hears(peer: &mut Peer, text: &str) {
 }
 
 #[tokio::test]
-async fn a_closure_is_a_callback_that_takes_messages() {
-    let embedded = Embedded::start(
-        |_| {},
-        |caller: &Arc<Caller>, message: Message| {
-            match caller.route {
-                Route::App => Some(Action::Reply(message)),
-                _ => None,
-            }
-            .map_or_else(Vec::new, |action| vec![action])
-        },
-    );
-    let mut peer = embedded.connect("/ws/app").await;
-    peer.echoes("to myself").await;
-    peer.binary(b"\xff").await;
-    assert_eq!(peer.message().await, Event::Binary(vec![0xff]));
-    embedded.connect("/ws/echo").await.echoes("once").await;
-}
-
-#[tokio::test]
 async fn a_callback_is_told_of_a_life_in_order_and_only_on_routes_that_it_sees() {
     let strict = Strict::new();
     let (diary, permits) = (strict.diary.clone(), Arc::clone(&strict.permits));
     let ping = |config: &mut Config| {
         config.heartbeat.ping_interval = Some(Duration::from_millis(300));
     };
-    let embedded = Embedded::start(ping, strict);
-    embedded.connect("/ws/echo").await.echoes("unseen").await;
-    let mut peer = embedded.connect("/ws/app?word").await;
-    hears(&mut peer, "welcome").await;
+    let server = serve(ping, strict);
+    dial(&server, "/ws/echo").open().await.echoes("unseen").await;
+    let mut peer = welcomed(&server, "/ws/app").await;
     for text in ["nothing", "now", "two"] {
         peer.text(text).await;
     }
@@ -229,7 +173,9 @@ async fn a_callback_is_told_of_a_life_in_order_and_only_on_routes_that_it_sees()
     hears(&mut peer, "done").await;
     peer.close(1000, "").await;
     peer.ended().await;
-    let mut pages = diary.has(8).await;
+    let pages = async || diary.pages();
+    let end = |pages: &Vec<String>| pages.iter().any(|page| page.starts_with("ann ends"));
+    let mut pages = until("the end", PATIENCE, pages, end).await;
     pages.retain(|page| page != "ann pongs");
     assert_eq!(
         pages,
@@ -250,15 +196,14 @@ async fn a_callback_is_told_of_a_life_in_order_and_only_on_routes_that_it_sees()
 async fn whom_a_callback_refuses_it_is_told_no_more_of() {
     let strict = Strict::new();
     let (diary, permits) = (strict.diary.clone(), Arc::clone(&strict.permits));
-    let embedded = Embedded::start(|_| {}, strict);
+    let server = serve(|_| {}, strict);
     for (query, status, text) in
         [("teapot", 418, "no"), ("sorry", 403, "no"), ("other", 503, "the application sleeps")]
     {
-        let answer = embedded.dial(&format!("/ws/rooms/a?{query}")).refused().await;
+        let answer = dial(&server, &format!("/ws/rooms/a?{query}")).refused().await;
         assert_eq!((answer.status, answer.text().trim()), (status, text), "{answer:?}");
     }
-    let mut peer = embedded.connect("/ws/rooms/a?word").await;
-    hears(&mut peer, "welcome").await;
+    let mut peer = welcomed(&server, "/ws/rooms/a").await;
     // On a route of our own the message goes its way, whatever the callback thinks of it.
     peer.text("nothing").await;
     hears(&mut peer, "nothing").await;
@@ -273,9 +218,8 @@ async fn a_failure_is_told_in_the_callback_s_own_words() {
     let strict = Strict::new();
     let permits = Arc::clone(&strict.permits);
     let impatient = |config: &mut Config| config.callback.patience = Some(Duration::ZERO);
-    let embedded = Embedded::start(impatient, strict);
-    let mut peer = embedded.connect("/ws/app?word").await;
-    hears(&mut peer, "welcome").await;
+    let server = serve(impatient, strict);
+    let mut peer = welcomed(&server, "/ws/app").await;
     peer.text("fail").await;
     let error = r#"{"type":"urn:holdline:problem:tired","title":"asleep","detail":"until noon"}"#;
     hears(&mut peer, &format!(r#"{{"error":{error}}}"#)).await;
@@ -287,14 +231,12 @@ async fn a_failure_is_told_in_the_callback_s_own_words() {
 async fn a_panic_in_a_callback_ends_its_connection_and_no_other() {
     let strict = Strict::new();
     let (diary, permits) = (strict.diary.clone(), Arc::clone(&strict.permits));
-    let embedded = Embedded::start(|_| {}, strict);
-    let mut other = embedded.connect("/ws/app?word").await;
-    hears(&mut other, "welcome").await;
-    let mut peer = embedded.connect("/ws/app?word").await;
-    hears(&mut peer, "welcome").await;
+    let server = serve(|_| {}, strict);
+    let mut other = welcomed(&server, "/ws/app").await;
+    let mut peer = welcomed(&server, "/ws/app").await;
     peer.text("panic").await;
     assert_eq!(peer.ended().await.code, 1011);
-    assert!(embedded.dial("/ws/app?panic").attempt().await.is_err(), "no answer at all");
+    assert!(dial(&server, "/ws/app?panic").attempt().await.is_err(), "no answer at all");
     other.text("now").await;
     hears(&mut other, "done").await;
     let pages = async || diary.pages();
@@ -308,23 +250,22 @@ async fn a_kick_is_told_and_a_stop_waits_until_the_callback_has_told_the_last_en
     let strict = Strict::new();
     let (diary, permits) = (strict.diary.clone(), Arc::clone(&strict.permits));
     let last = Arc::clone(&strict.last);
-    let mut embedded = Embedded::start(|_| {}, strict);
-    let mut kicked = embedded.connect("/ws/app?word").await;
-    hears(&mut kicked, "welcome").await;
+    let server = serve(|_| {}, strict);
+    let mut kicked = welcomed(&server, "/ws/app").await;
     let id = last.lock().unwrap().expect("somebody came");
-    embedded.node.end(id, Close::new(4003, "away with you")).expect("there is room");
+    server.node().end(id, Close::new(4003, "away with you")).expect("there is room");
     assert_eq!(kicked.ended().await.code, 4003);
     let pages = async || diary.pages();
     let end = |pages: &Vec<String>| pages.iter().any(|page| page == "ann ends as kicked after 0");
     until("the end", PATIENCE, pages, end).await;
-    let mut peer = embedded.connect("/ws/app?word").await;
-    hears(&mut peer, "welcome").await;
-    embedded.stop();
+    let mut peer = welcomed(&server, "/ws/app").await;
+    let stopped = thread::spawn(move || server.stop());
     assert_eq!(peer.ended().await.code, 1012);
     until("the flush", PATIENCE, pages, |pages| pages.iter().any(|page| page == "flush")).await;
-    assert!(!embedded.thread.as_ref().unwrap().is_finished(), "it waits");
+    assert!(!stopped.is_finished(), "it waits");
     permits.add_permits(1);
-    embedded.ended().await;
+    until("the end", PATIENCE, async || stopped.is_finished(), |finished| *finished).await;
+    stopped.join().expect("no panic").expect("a good end");
     let pages = diary.pages();
     assert_eq!(pages[pages.len() - 3..], ["ann ends as drain after 0", "flush", "flushed"]);
 }
