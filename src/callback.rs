@@ -57,7 +57,7 @@ pub trait Callback: Send + Sync + 'static {
     /// Completes when everything that is to be told has arrived, or was given up. A shutdown waits
     /// for it after the last connection's end, as long as `drain.timeout` allows; dropped before,
     /// it is time to give up.
-    fn flushed(&self) -> Later<()> {
+    fn flushed(&self) -> Flushed {
         Box::pin(std::future::ready(()))
     }
 }
@@ -75,6 +75,9 @@ where
 
 /// An answer that is awaited on the connection's own thread.
 pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The moment when all was told; awaited on whatever thread a shutdown runs on.
+pub type Flushed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An answer, known already or awaited.
 pub enum Answer<T> {

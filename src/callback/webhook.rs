@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use self::{application::Application, fault::Fault, ledger::End, post::Post, runtime::Runtime};
 use super::{
-    Answer, Callback, Caller, Ended, Failure, Handshake, Later, Reaction, Refusal, Welcome,
+    Answer, Callback, Caller, Ended, Failure, Flushed, Handshake, Reaction, Refusal, Welcome,
 };
 use crate::{config::Config, message::Message, metrics::Metrics, route::Route};
 
@@ -118,7 +118,7 @@ impl Callback for Webhook {
         }
     }
 
-    fn flushed(&self) -> Later<()> {
+    fn flushed(&self) -> Flushed {
         let application = Arc::clone(&self.application);
         Box::pin(async move { application.flushed().await })
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use holdline::backend::Running;
 use holdline::callback::{
-    Action, Answer, Callback, Caller, Ended, Failure, Handshake, Later, Reaction, Refusal, Welcome,
+    Action, Answer, Callback, Caller, Ended, Failure, Flushed, Handshake, Reaction, Refusal,
+    Welcome,
 };
 use holdline::config::Config;
 use holdline::disconnect::Close;
@@ -130,7 +131,7 @@ impl Callback for Strict {
         self.diary.note(format!("{user} ends as {} after {}", ended.why, ended.messages_in));
     }
 
-    fn flushed(&self) -> Later<()> {
+    fn flushed(&self) -> Flushed {
         let (diary, permits) = (self.diary.clone(), Arc::clone(&self.permits));
         Box::pin(async move {
             diary.note("flush");
