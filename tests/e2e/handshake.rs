@@ -197,7 +197,7 @@ async fn a_silent_or_half_handshake_is_cut_also_the_second_on_a_connection() {
 async fn readiness_is_public_and_metrics_are_not() {
     let mut stage = Stage::backend().start().await;
     assert_eq!(stage.get("/readyz").await.status, 200);
-    for hidden in ["/metrics", "/healthz", "/connections", "/"] {
+    for hidden in ["/metrics", "/healthz", "/connections", "/rooms", "/publish"] {
         assert_eq!(stage.get(hidden).await.status, 404, "{hidden}");
     }
     let control = stage.node().control;
