@@ -8,12 +8,13 @@ use std::{
 };
 
 use fastrand::Rng;
+use futures_util::FutureExt;
 use tokio::{sync::mpsc, time::sleep_until};
 
 use super::{
     Failure, Loss, Options, State,
     board::Board,
-    order::{Command, Kind, Order, Wanted, Wish},
+    order::{Command, Kind, Order, Sent, Wanted, Wish},
     queue::Queue,
     unasked::Unasked,
 };
@@ -23,20 +24,15 @@ use crate::{
     message::Message,
 };
 
+/// How many events are caught up with before a deadline is kept, at most.
+const CATCH_UP_MAX: usize = 256;
+
 /// Why the connection is over.
 #[derive(Debug)]
 pub(super) enum Over {
     Ended(End),
     /// A request got no reply within its time, this long.
     OutOfStep(Duration),
-}
-
-/// A message that was sent.
-struct Sent {
-    began: Instant,
-    limit: Duration,
-    /// Nothing when its caller was told already; a request keeps its place in the order.
-    wanted: Option<Wanted>,
 }
 
 /// One connection.
@@ -105,9 +101,12 @@ impl<'a> Exchange<'a> {
                     Err(end) => break Over::Ended(end),
                 },
                 command = commands.recv(), if !self.orphaned => self.take(command, queue),
-                () = &mut timer => if let Some(over) = self.due(queue) {
-                    break over;
-                },
+                () = &mut timer => {
+                    let over = self.catch_up().map(Over::Ended);
+                    if let Some(over) = over.or_else(|| self.due(queue)) {
+                        break over;
+                    }
+                }
             }
         };
         let wish = self.wish.take();
@@ -144,6 +143,18 @@ impl<'a> Exchange<'a> {
         } else {
             self.sending.push(sent);
         }
+    }
+
+    /// Sees what has come already, which counts however late we are to look at it: a machine that
+    /// stood still for a while must not take its server for dead. Tells the end, if that has come.
+    fn catch_up(&mut self) -> Option<End> {
+        for _ in 0..CATCH_UP_MAX {
+            match self.line.event().now_or_never()? {
+                Ok(event) => self.see(event),
+                Err(end) => return Some(end),
+            }
+        }
+        None
     }
 
     fn see(&mut self, event: Event) {
@@ -310,11 +321,5 @@ impl<'a> Exchange<'a> {
             Over::Ended(End::NoPong(_) | End::WriteTimeout(_)) => self.line.abort(),
             Over::Ended(_) => {}
         }
-    }
-}
-
-impl Sent {
-    fn deadline(&self) -> Instant {
-        self.began + self.limit
     }
 }

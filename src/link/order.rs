@@ -89,6 +89,20 @@ impl Wanted {
     }
 }
 
+/// A message that was sent.
+pub(super) struct Sent {
+    pub(super) began: Instant,
+    pub(super) limit: Duration,
+    /// Nothing when its caller was told already; a request keeps its place in the order.
+    pub(super) wanted: Option<Wanted>,
+}
+
+impl Sent {
+    pub(super) fn deadline(&self) -> Instant {
+        self.began + self.limit
+    }
+}
+
 /// A wish about the connection. Whoever had it is told that it is fulfilled by the end of their
 /// channel.
 #[derive(Debug)]
