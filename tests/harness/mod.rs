@@ -21,6 +21,7 @@ pub mod port;
 pub mod process;
 pub mod shipped;
 pub mod tool;
+#[allow(dead_code, reason = "not every proof has something that a slow machine can spoil")]
 pub mod wait;
 
 pub use self::peer::{Event, Peer, Tcp, Vice};

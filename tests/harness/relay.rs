@@ -2,6 +2,7 @@
 //! It knows bytes only; what a frame is, and what a fault should lead to, is for the promises.
 
 mod connection;
+mod door;
 mod flow;
 
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
@@ -10,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use self::connection::{Connection, End, Live, Order, Wire};
+use self::door::Door;
 use self::flow::Flow;
 use super::port;
 
@@ -47,7 +49,7 @@ pub struct Relay {
 struct Shared {
     /// Where connections are led.
     server: SocketAddr,
-    /// Never accepts itself: [`accept`] does.
+    /// Never accepts itself: [`door::open`] does.
     listener: std::net::TcpListener,
     settings: watch::Sender<Settings>,
     /// The way to every connection's task, those that have ended included until the next is made.
@@ -67,21 +69,11 @@ struct Settings {
     flow: Flow,
     /// Connects are refused.
     refusing: bool,
+    /// How often that began.
+    refusals: u64,
     door: Door,
     /// Where the next connection that is led to the server is cut.
     cut: Option<(Direction, u64)>,
-}
-
-/// What becomes of a new connection.
-#[derive(Clone, Debug, Default)]
-enum Door {
-    /// It is led to the server.
-    #[default]
-    Open,
-    /// It is answered with these bytes and ended.
-    Wrong(Vec<u8>),
-    /// It is never answered.
-    Silent,
 }
 
 impl Relay {
@@ -112,7 +104,7 @@ impl Relay {
             to_server: AtomicU64::default(),
             to_dialler: AtomicU64::default(),
         });
-        lock(&shared.tasks).spawn(accept(shared.clone()));
+        lock(&shared.tasks).spawn(door::open(shared.clone()));
         Self { address, shared }
     }
 
@@ -125,8 +117,10 @@ impl Relay {
     /// open, or never answered.
     pub fn pass(&self) {
         self.stop_flapping();
-        let refused = self.shared.settings.send_replace(Settings::default()).refusing;
-        self.listen_again(refused);
+        self.accept();
+        self.set(|settings| {
+            *settings = Settings { refusals: settings.refusals, ..Settings::default() }
+        });
     }
 
     /// Ends every live connection by a FIN to both sides, behind what was forwarded so far. What
@@ -167,9 +161,11 @@ impl Relay {
 
     /// Listens no more: connects get ECONNREFUSED. Live connections are not concerned.
     pub fn refuse(&self) {
-        let mut heard = false;
-        self.set(|settings| heard = !std::mem::replace(&mut settings.refusing, true));
-        if heard {
+        if !self.shared.settings.borrow().refusing {
+            self.set(|settings| {
+                settings.refusing = true;
+                settings.refusals += 1;
+            });
             // On Linux this undoes `listen` and keeps `bind`: nobody can take the port meanwhile.
             let deaf = SockRef::from(&self.shared.listener).shutdown(Shutdown::Both);
             deaf.expect("a listener can be shut down");
@@ -178,9 +174,11 @@ impl Relay {
 
     /// Takes [`refuse`](Self::refuse) back: listens again on the same port.
     pub fn accept(&self) {
-        let mut refused = false;
-        self.set(|settings| refused = std::mem::take(&mut settings.refusing));
-        self.listen_again(refused);
+        if self.shared.settings.borrow().refusing {
+            let heard = SockRef::from(&self.shared.listener).listen(BACKLOG);
+            heard.expect("the port was kept");
+            self.set(|settings| settings.refusing = false);
+        }
     }
 
     /// Answers every new connection with these bytes, if any, once its request has come (up to
@@ -237,13 +235,6 @@ impl Relay {
 
     fn set(&self, change: impl FnOnce(&mut Settings)) {
         self.shared.settings.send_modify(change);
-    }
-
-    fn listen_again(&self, refused: bool) {
-        if refused {
-            let heard = SockRef::from(&self.shared.listener).listen(BACKLOG);
-            heard.expect("the port was kept");
-        }
     }
 
     fn stop_flapping(&self) {
@@ -304,18 +295,6 @@ impl Shared {
         match direction {
             Direction::ToServer => &self.to_server,
             Direction::ToDialler => &self.to_dialler,
-        }
-    }
-}
-
-async fn accept(shared: Arc<Shared>) {
-    let mut settings = shared.settings.subscribe();
-    while settings.wait_for(|settings| !settings.refusing).await.is_ok() {
-        // A new one each time: the runtime never forgets that a socket was shut down once.
-        let listener = shared.listener.try_clone().and_then(TcpListener::from_std);
-        let listener = listener.expect("a descriptor is left");
-        while let Ok((dialler, _)) = listener.accept().await {
-            shared.begin(dialler);
         }
     }
 }

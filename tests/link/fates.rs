@@ -89,6 +89,7 @@ async fn a_request_that_could_not_be_sent_in_time_says_so_and_why() {
     let relay = Relay::to(stage.address()).await;
     relay.refuse();
     let link = Link::open(options(relay.address(), "/ws/echo"));
+    until("a try", PATIENCE, async || link.status().last_loss, Option::is_some).await;
     let (limit, began) = (Duration::from_millis(200), Instant::now());
     let failure = link.request_within("too late", limit).await.expect_err("nobody listens");
     assert!(began.elapsed() >= limit, "it gave up early");
@@ -132,7 +133,8 @@ async fn a_message_whose_reply_was_lost_may_have_arrived_and_is_not_sent_again()
     let relay = Relay::to(stage.address()).await;
     // The 101 passes, a reply does not.
     relay.cut_after(Direction::ToDialler, handshake_bytes(&stage).await + 3);
-    let link = Link::open(options(relay.address(), "/ws/echo"));
+    let quiet = Options { ping_interval: None, ..options(relay.address(), "/ws/echo") };
+    let link = Link::open(quiet);
     let failure = link.request("only once").await.expect_err("its reply is cut");
     assert!(failure.maybe_sent(), "{failure}");
     assert!(matches!(failure, Failure::Lost(Loss::Ended(_))), "{failure}");
@@ -148,9 +150,9 @@ async fn a_message_whose_reply_was_lost_may_have_arrived_and_is_not_sent_again()
 /// How many bytes the backend's 101 has, with the date and all.
 async fn handshake_bytes(stage: &Stage) -> u64 {
     let relay = Relay::to(stage.address()).await;
-    let link = Link::open(options(relay.address(), "/ws/echo"));
-    link.request("x").await.expect("the backend answers");
-    // The echo is a frame of three bytes; a ping of the link may be answered too, but not yet.
+    let quiet = Options { ping_interval: None, ..options(relay.address(), "/ws/echo") };
+    Link::open(quiet).request("x").await.expect("the backend answers");
+    // The echo is a frame of three bytes, and no ping has an answer.
     relay.bytes(Direction::ToDialler) - 3
 }
 
@@ -158,16 +160,20 @@ async fn handshake_bytes(stage: &Stage) -> u64 {
 async fn a_request_without_a_reply_in_time_costs_its_connection_and_nobody_gets_its_reply() {
     for kind in KINDS {
         let server = Foreign::start(kind).await;
-        // The reply comes later than the first request waits.
-        let link = Link::open(options(server.address(), "/late/400"));
+        let relay = Relay::to(server.address()).await;
+        let link = Link::open(options(relay.address(), "/echo"));
         let mut messages = link.messages();
         until("OPEN", PATIENCE, async || link.status().opened, |opened| *opened == 1).await;
+        relay.stall();
         let limit = Duration::from_millis(150);
         let first = link.request_within("slow", limit).await;
         assert_eq!(first, Err(Failure::NoReplyInTime(limit)), "{kind:?}");
         assert!(first.unwrap_err().maybe_sent());
+        // Now it arrives, and its reply comes before the answer to the old connection's goodbye.
+        relay.resume();
         assert_eq!(link.request("mine").await, Ok("mine".into()), "{kind:?}");
         assert_eq!(link.status().opened, 2, "{kind:?}");
+        until("the goodbye", PATIENCE, async || relay.live(), |live| *live == 1).await;
         assert!(messages.try_recv().is_err(), "the late reply is nobody's");
     }
 }
@@ -191,13 +197,18 @@ async fn requests_in_flight_beside_one_that_timed_out_are_told_that_they_may_hav
 #[tokio::test]
 async fn a_caller_that_gave_up_leaves_its_place_in_the_order() {
     let server = Foreign::start(Kind::PythonWebsockets).await;
-    let link = Link::open(options(server.address(), "/late/100"));
+    let relay = Relay::to(server.address()).await;
+    let link = Link::open(options(relay.address(), "/echo"));
+    until("OPEN", PATIENCE, async || link.status().opened, |opened| *opened == 1).await;
+    relay.stall();
     let first = tokio::spawn({
         let link = link.clone();
         async move { link.request("given up").await }
     });
     until("one in flight", PATIENCE, async || link.status().in_flight, |it| *it == 1).await;
     first.abort();
+    assert!(first.await.is_err_and(|end| end.is_cancelled()));
+    relay.resume();
     assert_eq!(link.request("mine").await, Ok("mine".into()));
     assert_eq!(link.status().opened, 1);
 }
@@ -223,16 +234,17 @@ async fn in_flight_max_1_is_strict_question_and_answer() {
 #[tokio::test]
 async fn behind_others_in_flight_a_request_waits_no_longer_than_its_own_deadline() {
     let server = Foreign::start(Kind::NodeWs).await;
-    // Without pings nothing else wakes it.
-    let (in_flight_max, ping_interval) = (1, None);
-    let options = options(server.address(), "/mute");
-    let link = Link::open(Options { in_flight_max, ping_interval, ..options });
+    let mut options = options(server.address(), "/mute");
+    // Without pings nothing else wakes it, and the first waits longer than the test.
+    (options.in_flight_max, options.ping_interval) = (1, None);
+    options.request_timeout = PATIENCE * 9;
+    let link = Link::open(options);
     let mut first = Box::pin(link.request("never answered"));
     assert!(futures_util::poll!(&mut first).is_pending());
     until("one in flight", PATIENCE, async || link.status().in_flight, |it| *it == 1).await;
     let limit = Duration::from_millis(200);
     let second = link.request_within("never sent", limit);
-    let second = tokio::time::timeout(PATIENCE / 2, second).await.expect("it is told in time");
+    let second = tokio::time::timeout(PATIENCE, second).await.expect("it is told in time");
     assert_eq!(second, Err(Failure::NotSentInTime(limit, None)));
     assert_eq!((link.status().opened, link.status().in_flight), (1, 1), "the first waits on");
     assert!(futures_util::poll!(&mut first).is_pending());

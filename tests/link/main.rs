@@ -30,6 +30,7 @@ mod fates;
 mod partings;
 mod raw;
 mod settings;
+mod silence;
 mod standstills;
 mod storms;
 mod supervision;

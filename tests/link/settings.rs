@@ -13,14 +13,16 @@ use crate::harness::foreign::Kind;
 /// Everybody who serves and was not written here.
 pub const KINDS: [Kind; 3] = [Kind::NodeWs, Kind::PythonWebsockets, Kind::Gorilla];
 
-/// Fast enough for a test, in the proportions of the defaults.
+/// As fast as a test wants it where that costs nobody anything, and patient wherever a machine that
+/// stands still for a while could be taken for a fault. What must be quick to fail says so itself.
 pub fn options(address: SocketAddr, target: &str) -> Options {
     let dial = Dial::new(format!("ws://{address}{target}").parse().expect("a good URL"));
     Options {
         request_timeout: PATIENCE,
         ping_interval: Some(Duration::from_millis(400)),
-        pong_timeout: Duration::from_millis(400),
-        close_timeout: Duration::from_secs(1),
+        pong_timeout: PATIENCE,
+        write_timeout: PATIENCE,
+        close_timeout: PATIENCE,
         patience: Patience {
             backoff_first: Duration::from_millis(20),
             backoff_max: Duration::from_millis(200),

@@ -17,8 +17,8 @@ use crate::settings::options;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// A server on a thread of its own, for one connection: it answers pings, says text messages back,
-/// and tells of each answer that it has given.
+/// A server on a thread of its own, for one connection: it answers pings and a goodbye, says text messages
+/// back, and tells of each answer that it has given.
 fn server() -> (SocketAddr, Receiver<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
@@ -47,7 +47,8 @@ fn server() -> (SocketAddr, Receiver<()>) {
             payload.iter_mut().zip(head[2..].iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
             let first = if head[0] == 0x89 { 0x8a } else { head[0] };
             let answer = [&[first, payload.len() as u8][..], &payload].concat();
-            if stream.write_all(&answer).is_err() || told.send(()).is_err() {
+            stream.write_all(&answer).expect("it reads");
+            if told.send(()).is_err() || head[0] == 0x88 {
                 return;
             }
         }

@@ -1,10 +1,10 @@
-//! A link outlives its connections: it notices when one is lost, and restores it as it should.
-//! What no request may suffer by it is for `fates` and `storms` to prove.
+//! A link outlives its connections: it restores a lost one as it should.
+//! What no request may suffer by it is for `fates` and `storms` to prove, which silence is a loss for `silence`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use holdline::dial::{End, Refusal};
-use holdline::link::{Failure, Link, Loss, Options, State};
+use holdline::link::{Failure, Link, Loss, State, Status};
 
 use crate::harness::foreign::{Foreign, Kind};
 use crate::harness::relay::Relay;
@@ -92,10 +92,13 @@ async fn after_a_short_life_a_wait_is_drawn_and_each_is_drawn_from_more() {
     let mut watch = link.watch();
     let mut waits_seen = Vec::new();
     while waits_seen.iter().all(|wait| *wait < Duration::from_millis(300)) {
-        waits_seen.push(waits(&mut watch).await.1);
+        let waiting = |status: &Status| matches!(status.state, State::Reconnecting(_));
+        let status = comes_to(&mut watch, "RECONNECTING", waiting).await;
+        let State::Reconnecting(at) = status.state else { unreachable!("it was looked for") };
+        waits_seen.push(at.duration_since(status.since).unwrap_or_default());
+        assert_eq!(status.attempts as usize, waits_seen.len());
     }
     assert!(waits_seen.len() >= 5, "from 10 ms, doubling: {waits_seen:?}");
-    assert_eq!(link.status().attempts as usize, waits_seen.len());
 }
 
 #[tokio::test]
@@ -116,89 +119,11 @@ async fn a_wrong_answer_is_told_and_the_server_is_asked_again() {
     }
     relay.black_hole();
     let mut options = options(relay.address(), "/ws/echo");
-    options.dial = options.dial.timeout(Duration::from_millis(200));
+    options.dial = options.dial.timeout(Duration::from_millis(500));
     let link = Link::open(options);
     assert_eq!(waits(&mut link.watch()).await.0.label(), "timeout");
     relay.pass();
     echoes(&link, "better").await;
-}
-
-#[tokio::test]
-async fn a_server_that_vanished_is_noticed_by_the_heartbeat() {
-    let stage = Stage::backend().start().await;
-    let relay = Relay::to(stage.address()).await;
-    let link = Link::open(options(relay.address(), "/ws/echo"));
-    let mut watch = link.watch();
-    opens(&mut watch).await;
-    relay.half_open().await;
-    let began = Instant::now();
-    let again = opens(&mut watch).await;
-    let noticed = Loss::Ended(End::NoPong(Duration::from_millis(400)));
-    assert_eq!(again.last_loss.expect("a reason").0, noticed);
-    assert!(began.elapsed() < Duration::from_millis(400 + 400 + 1000), "{:?}", began.elapsed());
-    echoes(&link, "back").await;
-}
-
-#[tokio::test]
-async fn without_pings_a_vanished_server_is_not_noticed() {
-    let stage = Stage::backend().start().await;
-    let relay = Relay::to(stage.address()).await;
-    let quiet = Options { ping_interval: None, ..options(relay.address(), "/ws/echo") };
-    let (quiet, careful) = (Link::open(quiet), Link::open(options(relay.address(), "/ws/echo")));
-    let (mut first, mut second) = (quiet.watch(), careful.watch());
-    opens(&mut first).await;
-    opens(&mut second).await;
-    relay.half_open().await;
-    opens(&mut second).await;
-    assert_eq!((quiet.state(), quiet.status().opened), (State::Open, 1), "nothing tells it");
-}
-
-#[tokio::test]
-async fn a_stall_that_is_shorter_than_the_pong_timeout_is_no_loss() {
-    let stage = Stage::backend().start().await;
-    let relay = Relay::to(stage.address()).await;
-    let mut options = options(relay.address(), "/ws/echo");
-    options.pong_timeout = PATIENCE;
-    let link = Link::open(options);
-    echoes(&link, "before").await;
-    relay.stall();
-    let asking = tokio::spawn({
-        let link = link.clone();
-        async move { link.request("through the stall").await }
-    });
-    until("a request on its way", PATIENCE, async || link.status().in_flight, |it| *it == 1).await;
-    relay.resume();
-    assert_eq!(asking.await.expect("no panic"), Ok("through the stall".into()));
-    assert_eq!(link.status().opened, 1);
-}
-
-#[tokio::test]
-async fn a_trickling_line_is_slow_and_not_dead() {
-    let server = Foreign::start(Kind::NodeWs).await;
-    let relay = Relay::to(server.address()).await;
-    let mut options = options(relay.address(), "/echo");
-    // Far shorter than the message takes: only a standstill may end it. A pong cannot overtake it.
-    (options.write_timeout, options.pong_timeout) = (Duration::from_millis(300), PATIENCE);
-    let link = Link::open(options);
-    echoes(&link, "fast").await;
-    relay.slow(20_000, Duration::from_millis(10));
-    let began = Instant::now();
-    assert_eq!(link.send("x".repeat(6_000_000)).await, Ok(()));
-    assert!(began.elapsed() > Duration::from_millis(900), "it was not slow");
-    assert_eq!(link.status().opened, 1);
-}
-
-#[tokio::test]
-async fn a_server_that_reads_nothing_is_given_up_after_the_write_timeout() {
-    let server = Foreign::start(Kind::NodeWs).await;
-    let mut options = options(server.address(), "/deaf");
-    options.write_timeout = Duration::from_millis(300);
-    options.ping_interval = None;
-    let link = Link::open(options);
-    let large = vec![0_u8; 12 * 1024 * 1024];
-    let failure = link.request(bytes::Bytes::from(large)).await.expect_err("nobody reads it");
-    let timeout = End::WriteTimeout(Duration::from_millis(300));
-    assert_eq!(failure, Failure::Lost(Loss::Ended(timeout)));
 }
 
 #[tokio::test]
@@ -233,7 +158,7 @@ async fn a_busy_server_gets_the_time_it_asks_for() {
     let link = Link::open(options(relay.address(), "/ws/echo"));
     let (loss, wait) = waits(&mut link.watch()).await;
     assert!(matches!(&loss, Loss::Refused(Refusal::Status(answer)) if answer.status == 503));
-    assert!(wait > Duration::from_millis(6500), "the next try is in {wait:?}");
+    assert!(wait >= Duration::from_secs(7), "the next try is in {wait:?}");
     // Told to, it tries at once.
     relay.pass();
     link.reconnect().await;
@@ -245,7 +170,7 @@ async fn a_busy_server_gets_the_time_it_asks_for() {
     let _ = link.send("go on").await;
     let (loss, wait) = waits(&mut watch).await;
     assert_eq!(loss.code(), Some(1013));
-    assert!(wait > Duration::from_millis(4500), "the next try is in {wait:?}");
+    assert!(wait >= Duration::from_secs(5), "the next try is in {wait:?}");
 }
 
 #[tokio::test]

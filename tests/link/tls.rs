@@ -158,7 +158,8 @@ async fn a_server_that_asks_for_our_certificate_gets_it() {
     assert!(refusal.to_string().contains("CertificateRequired"), "{refusal}");
     let (ours, key) = authority.signs(&["anna"]);
     let tls = tls.identity(ours.pem().as_bytes(), key.serialize_pem().as_bytes());
-    let link = Link::open(Options::new(secure(end, tls.expect("a certificate and its key"))));
+    let dial = secure(end, tls.expect("a certificate and its key"));
+    let link = Link::open(Options { dial, ..options(end, "/ws/echo") });
     assert_eq!(link.request("it is me").await, Ok("it is me".into()));
 }
 

@@ -1,12 +1,12 @@
 //! Watching a link until it is as a promise says.
 //! What it should be is for the promises to say.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use holdline::link::{Link, Loss, State, Status, Watch};
 use holdline::message::Message;
 
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, until};
 
 /// Waits for a status that is `good`, past all others.
 pub async fn comes_to(watch: &mut Watch, what: &str, good: impl Fn(&Status) -> bool) -> Status {
@@ -32,13 +32,21 @@ pub async fn echoes(link: &Link, text: &str) {
     assert_eq!(link.request(text).await, Ok(Message::from(text)));
 }
 
-/// The loss that is known, and how far away the next try is.
+/// It comes to echo: a connection that is about to be lost may still cost a request or two.
+pub async fn echoes_again(link: &Link, text: &str) {
+    let ask = async || link.request(text).await;
+    let echo = until("an echo", PATIENCE, ask, Result::is_ok).await;
+    assert_eq!(echo, Ok(Message::from(text)));
+}
+
+/// The loss that is known, and the wait that follows it, from the loss to the next try.
 pub async fn waits(watch: &mut Watch) -> (Loss, Duration) {
     let waiting = |status: &Status| matches!(status.state, State::Reconnecting(_));
     let status = comes_to(watch, "RECONNECTING", waiting).await;
     let State::Reconnecting(at) = status.state else { unreachable!("it was looked for") };
-    let (loss, _) = status.last_loss.expect("there is a reason");
-    (loss, at.duration_since(SystemTime::now()).unwrap_or_default())
+    // The link's own times: how late they are looked at makes no difference.
+    let (loss, since) = status.last_loss.expect("there is a reason");
+    (loss, at.duration_since(since).expect("no try before the loss"))
 }
 
 pub async fn goes_down(watch: &mut Watch) -> Loss {

@@ -3,13 +3,14 @@
 //! What a loss that nobody wished leads to is for `supervision` to prove.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use holdline::link::{Failure, Link, Loss, Options, State, Watch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use crate::harness::relay::Relay;
+use crate::harness::wait::undisturbed;
 use crate::harness::{PATIENCE, Stage, heavy, until};
 use crate::raw::Raw;
 use crate::settings::options;
@@ -69,7 +70,10 @@ async fn what_is_asked_after_a_reconnect_is_wished_waits_for_the_new_connection(
 #[tokio::test]
 async fn a_shutdown_says_so_to_whoever_waits() {
     let server = Raw::start();
-    let link = Link::open(Options { in_flight_max: 1, ..options(server.address(), "/") });
+    // Nobody answers the goodbye.
+    let (in_flight_max, close_timeout) = (1, Duration::from_millis(500));
+    let options = options(server.address(), "/");
+    let link = Link::open(Options { in_flight_max, close_timeout, ..options });
     let _stream = server.accept().await;
     is(&link, "OPEN").await;
     let mut asking = [link.request("in flight"), link.request("queued")].map(Box::pin);
@@ -87,26 +91,37 @@ async fn a_shutdown_says_so_to_whoever_waits() {
 
 #[tokio::test]
 async fn a_long_goodbye_moves_no_requests_deadline() {
-    let server = Raw::start();
-    let link = Link::open(Options { close_timeout: PATIENCE, ..options(server.address(), "/") });
-    let mut stream = server.accept().await;
-    is(&link, "OPEN").await;
-    let limit = Duration::from_millis(1000);
-    let mut first = Box::pin(link.request_within("first", limit));
-    let mut second = Box::pin(link.request("second"));
-    assert!(futures_util::poll!(&mut first).is_pending());
-    assert!(futures_util::poll!(&mut second).is_pending());
-    until("both", PATIENCE, async || link.status().in_flight, |count| *count == 2).await;
-    let mut leaving = Box::pin(link.disconnect());
-    assert!(futures_util::poll!(&mut leaving).is_pending());
-    let began = Instant::now();
-    assert_eq!(soon("the first", first).await, Err(Failure::NoReplyInTime(limit)));
-    assert!(began.elapsed() < PATIENCE / 2, "it waited for the goodbye");
-    // Its place in the order stays: the first reply is nobody's.
-    stream.write_all(b"\x81\x05first\x81\x06second").await.expect("it reads");
-    assert_eq!(soon("the second", second).await, Ok("second".into()));
-    drop(stream);
-    soon("the disconnect", leaving).await;
+    undisturbed("a goodbye before a deadline", async || {
+        let server = Raw::start();
+        let mut options = options(server.address(), "/");
+        // Who waits for the goodbye waits longer than the test.
+        (options.close_timeout, options.request_timeout) = (PATIENCE * 9, PATIENCE * 9);
+        let link = Link::open(options);
+        let mut stream = server.accept().await;
+        is(&link, "OPEN").await;
+        let (began, limit) = (Instant::now(), Duration::from_millis(1000));
+        let mut first = Box::pin(link.request_within("first", limit));
+        let mut second = Box::pin(link.request("second"));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        let mut leaving = Box::pin(link.disconnect());
+        assert!(futures_util::poll!(&mut leaving).is_pending());
+        while link.state() != State::Closing && began.elapsed() < limit {
+            tokio::task::yield_now().await;
+        }
+        if began.elapsed() >= limit {
+            return None;
+        }
+        assert_eq!(link.status().in_flight, 2);
+        assert_eq!(soon("the first", first).await, Err(Failure::NoReplyInTime(limit)));
+        // Its place in the order stays: the first reply is nobody's.
+        stream.write_all(b"\x81\x05first\x81\x06second").await.expect("it reads");
+        assert_eq!(soon("the second", second).await, Ok("second".into()));
+        drop(stream);
+        soon("the disconnect", leaving).await;
+        Some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -116,6 +131,7 @@ async fn a_message_that_the_wire_takes_too_slowly_is_told_to_be_late() {
     (options.ping_interval, options.request_timeout) = (None, Duration::from_millis(600));
     let link = Link::open(options);
     let mut stream = server.accept().await;
+    is(&link, "OPEN").await;
     // Always some progress: no write timeout ends it.
     let trickle = tokio::spawn(async move {
         let mut bytes = vec![0; 1024];
@@ -159,7 +175,6 @@ async fn whatever_is_wished_in_whatever_order_everybody_is_told() {
                     _ => _ = link.request_within("word", limit).await,
                 }
             });
-            // Never at once: the relay must see that it was closed before it is open again.
             tokio::time::sleep(Duration::from_millis(dice.u64(2..8))).await;
         }
         // In whatever state that left it: the last wish, or the last handle's end.
@@ -192,6 +207,7 @@ async fn while_a_link_connects_or_waits_every_deadline_is_kept() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;
     let mut options = options(relay.address(), "/ws/echo");
+    options.dial = options.dial.timeout(PATIENCE * 9);
     (options.patience.backoff_first, options.patience.backoff_max) = (PATIENCE * 99, PATIENCE * 99);
     relay.black_hole();
     let connecting = Link::open(options.clone());
@@ -201,8 +217,7 @@ async fn while_a_link_connects_or_waits_every_deadline_is_kept() {
     is(&waiting, "RECONNECTING").await;
     for link in [connecting, waiting] {
         let (state, limit) = (link.state(), Duration::from_millis(100));
-        let unsent = link.request_within("in time", limit);
-        let unsent = tokio::time::timeout(PATIENCE / 2, unsent).await.expect("it is told");
+        let unsent = soon("the request", link.request_within("in time", limit)).await;
         assert!(matches!(unsent, Err(Failure::NotSentInTime(told, _)) if told == limit));
         assert_eq!(link.state(), state);
     }
@@ -211,21 +226,20 @@ async fn while_a_link_connects_or_waits_every_deadline_is_kept() {
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 
 /// A link that has failed so often that its next wait is drawn from a second or more.
-async fn tired(address: SocketAddr, timeout: Duration) -> Link {
+async fn tired(address: SocketAddr) -> Link {
     let mut options = options(address, "/ws/echo");
-    options.dial = options.dial.timeout(timeout);
     (options.patience.backoff_first, options.patience.backoff_max) = (FIRST_WAIT, PATIENCE * 9);
     let link = Link::open(options);
     until("tries", PATIENCE, async || link.status().attempts, |tries| *tries >= 9).await;
     link
 }
 
-/// The time until the next try, as soon as one has failed.
+/// The wait for the next try, as soon as one has failed.
 async fn next_wait(watch: &mut Watch) -> Duration {
     loop {
         let status = soon("a change", watch.changed()).await.expect("it lives");
         if let State::Reconnecting(next) = status.state {
-            return next.duration_since(SystemTime::now()).unwrap_or_default();
+            return next.duration_since(status.since).unwrap_or_default();
         }
     }
 }
@@ -235,7 +249,7 @@ async fn a_reconnect_lets_the_waits_begin_anew() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;
     relay.refuse();
-    let link = tired(relay.address(), PATIENCE).await;
+    let link = tired(relay.address()).await;
     is(&link, "RECONNECTING").await;
     soon("the reconnect", link.reconnect()).await;
     // The first is the state as it is.
@@ -248,11 +262,17 @@ async fn a_reconnect_lets_the_waits_begin_anew() {
 async fn a_reconnect_lets_the_waits_begin_anew_also_while_a_try_is_made() {
     let stage = Stage::backend().start().await;
     let relay = Relay::to(stage.address()).await;
+    relay.refuse();
+    let link = tired(relay.address()).await;
     relay.black_hole();
-    let link = tired(relay.address(), Duration::from_millis(100)).await;
-    is(&link, "CONNECTING").await;
+    relay.accept();
+    until("a try", PATIENCE, async || relay.accepted(), |accepted| *accepted == 1).await;
+    assert_eq!(link.state(), State::Connecting);
     let mut watch = link.watch();
     soon("the reconnect", link.reconnect()).await;
-    let wait = next_wait(&mut watch).await;
-    assert!(wait <= 16 * FIRST_WAIT, "{wait:?}");
+    // This try fails, and so do those after it.
+    relay.refuse();
+    relay.reset().await;
+    let waits = [next_wait(&mut watch).await, next_wait(&mut watch).await];
+    assert!(waits.iter().all(|wait| *wait <= 16 * FIRST_WAIT), "{waits:?}");
 }

@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::door::Door;
 use super::flow::Carrier;
-use super::{Direction, Door, RECEIVE_BUFFER, Settings, Shared, lock};
+use super::{Direction, RECEIVE_BUFFER, Settings, Shared, lock};
 
 /// A request longer than this is answered before it is whole.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;

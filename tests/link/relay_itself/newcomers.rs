@@ -2,6 +2,7 @@
 //! Faults of connections that live are seen in the file above.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -27,6 +28,25 @@ async fn refused_connects_are_refused_by_the_kernel_until_accepted_on_the_same_p
         talk(&mut next, &mut other).await;
     }
     assert_eq!(wire.relay.accepted(), 3);
+}
+
+#[tokio::test]
+async fn a_moment_of_refusal_that_nobody_met_changes_nothing() {
+    let wire = Wire::new().await;
+    for back in [Relay::accept, Relay::pass] {
+        let (mut dialler, mut server) = wire.connect().await;
+        let moment = Duration::from_millis(1);
+        let mut awake = Box::pin(tokio::time::sleep(moment));
+        assert!(futures_util::poll!(&mut awake).is_pending());
+        wire.relay.refuse();
+        // The thread stands still: we and the relay are woken together, and it has its turn after us.
+        std::thread::sleep(5 * moment);
+        awake.await;
+        back(&wire.relay);
+        talk(&mut dialler, &mut server).await;
+    }
+    let (mut dialler, mut server) = wire.connect().await;
+    talk(&mut dialler, &mut server).await;
 }
 
 #[tokio::test]
