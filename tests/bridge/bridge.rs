@@ -113,6 +113,24 @@ impl Bridge {
         until(member, PATIENCE, look, |link| link[member] == count).await;
     }
 
+    /// POSTs a text to a `target` with a short timeout until it was sent at least, which a machine
+    /// that stands still may need more than one try for.
+    pub async fn post_sent(&self, target: &str, body: &str) -> Answer {
+        let ask = async || self.post(target, body).await;
+        let not_sent = "urn:holdline:problem:not_sent_in_time";
+        let sent = |answer: &Answer| answer.status == 200 || json(answer)["type"] != not_sent;
+        until("a message that was sent", PATIENCE, ask, sent).await
+    }
+
+    /// Has the links try at once, where a try is waited for: the wait may be half a minute.
+    ///
+    /// # Panics
+    /// When the wish is refused.
+    pub async fn reconnects(&self) {
+        let answer = self.post("/reconnect", "").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     /// Its metrics.
     pub async fn scrape(&self) -> Scrape {
         let answer = self.get("/metrics").await;
@@ -165,6 +183,11 @@ pub async fn messages_at(stage: &Stage, bridge: &Bridge) -> usize {
     assert_eq!(answer.status, 200, "{answer:?}");
     let ends = stage.all_ended().await;
     ends.last().map_or(0, |end| end.number("in") as usize)
+}
+
+/// A message that waits for its reply as long as the test has patience.
+pub async fn ask_patiently(address: SocketAddr, text: &'static str) -> Answer {
+    ask(address, "POST", "/sh?timeout=60s", &[], text.as_bytes()).await
 }
 
 /// Stops the stage's backend in its tracks: the kernel still takes what comes for it, and nothing

@@ -30,10 +30,11 @@ async fn curl_need_not_wait_for_the_link_to_open() {
     let mut stage = Stage::backend().start().await;
     let server = crate::bridge::url(stage.address(), "/ws/echo");
     stage.node().kill().await;
-    let bridge = Bridge::start(&["--server", &server]).await;
+    let bridge = Bridge::start(&["--server", &server, "--timeout", "60s"]).await;
     let line = tokio::spawn(the_line(bridge.address.port()));
     bridge.has("queued", 1).await;
     stage.node().restart().await;
+    bridge.reconnects().await;
     assert_eq!(line.await.expect("curl was run").0, b"Hello World");
 }
 

@@ -1,13 +1,11 @@
 //! What is too big, too slow or too much is refused, and costs nobody else anything.
 //! The queue's limit is proven in `failures`, that of links in `links`.
 
-use std::time::Duration;
-
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::bridge::{Bridge, ask, freeze, problem, thaw};
-use crate::harness::{Stage, http};
+use crate::bridge::{Bridge, ask, ask_patiently, freeze, problem, thaw};
+use crate::harness::{PATIENCE, Stage, http};
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_before_it_is_read() {
@@ -46,7 +44,7 @@ async fn a_body_that_breaks_off_sends_nothing() {
     let head = "POST /sh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nHalf";
     stream.write_all(head.as_bytes()).await.expect("it reads");
     stream.shutdown().await.expect("it stands");
-    http::closed(&mut stream, Duration::from_secs(10)).await.expect("it is closed");
+    http::closed(&mut stream, PATIENCE).await.expect("it is closed");
     assert_eq!(bridge.scrape().await.sum("holdline_link_messages_total"), 0.0);
 }
 
@@ -55,8 +53,7 @@ async fn more_requests_at_once_than_allowed_cost_503_and_the_others_go_on() {
     let mut stage = Stage::backend().start().await;
     let bridge = Bridge::to_echo(&stage, &["--requests-max", "2", "--in-flight-max", "1"]).await;
     freeze(&mut stage).await;
-    let address = bridge.address;
-    let ask_one = || tokio::spawn(async move { ask(address, "POST", "/sh", &[], b"Hello").await });
+    let ask_one = || tokio::spawn(ask_patiently(bridge.address, "Hello"));
     let asked = [ask_one(), ask_one()];
     bridge.has("in_flight", 1).await;
     bridge.has("queued", 1).await;
@@ -77,8 +74,9 @@ async fn more_bytes_at_once_than_allowed_cost_503_and_come_back_with_the_replies
     freeze(&mut stage).await;
     let (address, large) = (bridge.address, "x".repeat(4096));
     let body = large.clone();
+    let target = "/sh?timeout=60s";
     let asked =
-        tokio::spawn(async move { ask(address, "POST", "/sh", &[], body.as_bytes()).await });
+        tokio::spawn(async move { ask(address, "POST", target, &[], body.as_bytes()).await });
     bridge.has("in_flight", 1).await;
     let answer = bridge.post("/sh", &large).await;
     let detail = problem(&answer, 503, "requests_bytes_max", Some("no"));

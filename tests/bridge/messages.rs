@@ -1,7 +1,7 @@
 //! `GET /messages`: what servers say unasked, as server-sent events.
 //! What is kept, and for how long, is proven beside the code.
 
-use std::time::Duration;
+use std::process::Stdio;
 
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
@@ -252,18 +252,26 @@ async fn curl_shows_the_stream_as_it_comes() {
     kept(&bridge, 1.0).await;
     let address = format!("http://localhost:{}/messages", bridge.address.port());
     let mut curl = tokio::process::Command::new("curl");
-    curl.args(["--silent", "--no-buffer", "--max-time", "2", &address]);
-    let output = curl.output().await.expect("curl runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("event: text\ndata: {\"server\":"), "{text}");
+    curl.args(["--silent", "--no-buffer", &address]).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut curl = curl.spawn().expect("curl runs");
+    let mut shown = curl.stdout.take().expect("its output was piped");
+    let (wanted, mut text) = (&b"event: text\ndata: {\"server\":"[..], Vec::new());
+    let come = async {
+        while !text.windows(wanted.len()).any(|part| part == wanted) {
+            let read = shown.read_buf(&mut text).await.expect("curl writes");
+            assert!(read > 0, "curl ended");
+        }
+    };
+    timeout(PATIENCE, come).await.expect("the event, while the stream stands");
 }
 
 #[tokio::test]
 async fn a_shutdown_ends_the_stream_whole() {
     let stage = Stage::backend().start().await;
-    let (mut bridge, _peer) = in_a_room(&stage, &[]).await;
+    // Whoever waits for the readers waits longer than the test.
+    let (mut bridge, _peer) = in_a_room(&stage, &["--drain-timeout", "180s"]).await;
     let reader = Reader::open(&bridge, "/messages", &[]).await;
     bridge.terminate();
     reader.ended().await;
-    assert!(bridge.process.ended(Duration::from_secs(5)).await.success());
+    assert!(bridge.process.ended(PATIENCE).await.success());
 }

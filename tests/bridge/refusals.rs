@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use crate::harness::stage::BINARY;
 
-/// Runs it to its end, for which it has 10 s.
+/// Runs it to its end, for which it has a minute.
 fn run(arguments: &[&str], set: &[(&str, &str)]) -> Output {
     let mut command = Command::new("timeout");
-    command.arg("10").arg(BINARY).arg("link").args(arguments);
+    command.arg("60").arg(BINARY).arg("link").args(arguments);
     command.env_clear().envs(set.iter().copied());
     command.output().expect("the binary starts")
 }

@@ -83,9 +83,9 @@ async fn nothing_secret_is_in_a_log_a_status_or_an_answer() {
     let arguments = ["--server", &server, "-H", "X-Key: hush"];
     for format in ["text", "json"] {
         let set = [("RUST_LOG", "debug"), ("HOLDLINE_LINK_LOG_FORMAT", format)];
-        let bridge = Bridge::start_with(&arguments, &set).await;
+        let mut bridge = Bridge::start_with(&arguments, &set).await;
         bridge.is("OPEN").await;
-        assert_eq!(bridge.post("/sh?timeout=5s", "a hushed message").await.status, 200);
+        assert_eq!(bridge.post("/sh?timeout=60s", "a hushed message").await.status, 200);
         let named = url(stage.address(), "/ws/rooms/a");
         // The name without its secrets is a name too.
         let answer = bridge.post(&format!("/sh?server={named}"), "Hello").await;
@@ -102,6 +102,8 @@ async fn nothing_secret_is_in_a_log_a_status_or_an_answer() {
         let answer = bridge.post("/sh?server=ws://me:hush@b/?hush", "Hello").await;
         assert!(!answer.text().contains("hush"), "{}", answer.text());
         assert!(!bridge.get("/metrics").await.text().contains("hush"));
+        bridge.terminate();
+        assert!(bridge.process.ended(PATIENCE).await.success());
         let log = bridge.process.log.tail(1000);
         assert!(log.contains("link open") && log.contains("request"), "{log}");
         assert!(!log.contains("hush"), "{log}");

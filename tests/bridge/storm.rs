@@ -16,7 +16,7 @@ async fn two_hundred_requests_at_once_get_their_own_replies_on_one_connection() 
         asking.spawn(async move {
             // Of many lengths, so that they overtake each other wherever they can.
             let text = format!("{number} ").repeat(1 + number * 37 % 3000);
-            let answer = ask(address, "POST", "/sh", &[], text.as_bytes()).await;
+            let answer = ask(address, "POST", "/sh?timeout=60s", &[], text.as_bytes()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
             assert!(answer.text() == text, "{number} got {:.40}", answer.text());
         });
