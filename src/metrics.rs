@@ -62,7 +62,7 @@ pub struct Metrics {
 }
 
 /// The reasons of `holdline_handshakes_rejected_total{reason}`.
-pub const REJECTIONS: [&str; 14] = [
+pub const REJECTIONS: [&str; 15] = [
     "bad_handshake",
     "bad_room",
     "foreign_origin",
@@ -77,6 +77,7 @@ pub const REJECTIONS: [&str; 14] = [
     "not_configured",
     "callback_refused",
     "callback_failed",
+    "peer_gone",
 ];
 
 impl Metrics {

@@ -197,8 +197,8 @@ async fn admit(
     match worker.node.callback().filter(|callback| callback.sees(&admitted.caller.route)) {
         None => Ok(admitted),
         Some(callback) => {
-            let introduction = introduction::of(request, offer, worker.node.auth());
-            introduce(introduction, Arc::clone(callback), admitted).await
+            let newcomer = introduction::of(request, offer, worker.node.auth());
+            introduce(request, newcomer, Arc::clone(callback), admitted).await
         }
     }
 }
@@ -223,6 +223,7 @@ fn identify(
 
 /// Asks the application whether it wants the newcomer.
 async fn introduce(
+    request: &HttpRequest,
     newcomer: Handshake,
     callback: Arc<dyn Callback>,
     mut admitted: Admitted,
@@ -230,12 +231,14 @@ async fn introduce(
     let mut farewell = Farewell::new(Arc::clone(&callback), Arc::clone(&admitted.caller));
     let asked = callback.on_connect(&admitted.caller, newcomer);
     let decided = match asked {
-        Answer::Now(decided) => decided,
-        Answer::Later(decided) => decided.await,
+        Answer::Now(decided) => Some(decided),
+        Answer::Later(decided) => introduction::unless_gone(request, decided).await,
     };
     let welcome = match decided {
-        Ok(welcome) => welcome,
-        Err(refusal) => {
+        Some(Ok(welcome)) => welcome,
+        // The farewell is said: the application may let it in all the same.
+        None => return Err(Refusal::peer_gone()),
+        Some(Err(refusal)) => {
             farewell.forget();
             return Err(Refusal::by_callback(refusal));
         }

@@ -1,7 +1,12 @@
 //! What the application is owed after a connection's end: its last answers, and to be told.
 //! Leaves to `connection.rs`: the end itself.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -42,7 +47,12 @@ impl Farewell {
 impl Drop for Farewell {
     fn drop(&mut self) {
         if self.owed {
-            self.callback.on_close(&self.caller, &self.ended);
+            // A callback that panicked in a message may do so here as well: a second panic while
+            // the first one unwinds would end the process.
+            let told = AssertUnwindSafe(|| self.callback.on_close(&self.caller, &self.ended));
+            if catch_unwind(told).is_err() {
+                log::error!(id:% = self.caller.id; "the callback panicked in on_close");
+            }
         }
     }
 }

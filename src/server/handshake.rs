@@ -100,6 +100,11 @@ impl Refusal {
         }
     }
 
+    /// Nobody is there any more to be answered.
+    pub(super) fn peer_gone() -> Self {
+        Self::new("peer_gone", StatusCode::BAD_REQUEST, "you have gone")
+    }
+
     pub(super) fn not_configured(key: &str) -> Self {
         let words = format!("this route is served when {key} is set");
         Self::new("not_configured", StatusCode::NOT_FOUND, words)

@@ -1,10 +1,28 @@
 //! What a handshake says about its sender, for the application that decides about it.
 //! Leaves to `callback.rs`: asking; to the webhook: which headers are passed on.
 
+use std::{future::poll_fn, task::Poll};
+
 use actix_web::{HttpRequest, http::header::SEC_WEBSOCKET_PROTOCOL};
 
 use super::subprotocol::Offer;
-use crate::{auth::Auth, callback::Handshake};
+use crate::{
+    auth::Auth,
+    callback::{Handshake, Later},
+    socket::SocketControl,
+};
+
+/// What was decided, or nothing when the peer has gone meanwhile: then nobody waits for it.
+pub(super) async fn unless_gone<T>(request: &HttpRequest, mut decided: Later<T>) -> Option<T> {
+    let socket = request.conn_data::<SocketControl>();
+    // Whoever serves the stream goes on reading it, and polls this when it has found its end.
+    let gone = || socket.is_some_and(|socket| socket.end().is_some());
+    poll_fn(|cx| match gone() {
+        true => Poll::Ready(None),
+        false => decided.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
 
 /// The handshake of this request, which has made this offer. What is a token to `auth` is left
 /// out, the header that it may rely on aside: `callback.headers` says whether that one is told.

@@ -252,8 +252,9 @@ async fn a_newcomer_that_the_application_refuses_gets_its_status_and_words() {
         })
         .await;
     let stage = before(&application).start().await;
+    const UNSAID: &str = "the application does not let you in\n";
     for (status, words) in
-        [(401, "who are you?\n"), (403, &*"x".repeat(1024)), (404, ""), (418, "")]
+        [(401, "who are you?\n"), (403, &*"x".repeat(1024)), (404, UNSAID), (418, UNSAID)]
     {
         let answer = stage.dial(&format!("/ws/app?{status}")).refused().await;
         assert_eq!(answer.status, status, "{answer:?}");
@@ -386,6 +387,47 @@ async fn a_peer_that_vanishes_while_it_is_asked_about_is_told_of_if_it_was_let_i
         let events = told(&application, 2 * expected.len()).await;
         assert_eq!(types(&events), expected.repeat(2));
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_vanishes_before_its_turn_is_not_asked_about_at_all() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let application = Application::start(move |asked| match event(asked)["query"].as_str() {
+        Some("first") => Reply::new(204).held(&held),
+        _ => Reply::new(204),
+    })
+    .await;
+    let stage = asking(Stage::backend(), &application).set("callback.in_flight_max", 1);
+    let stage = stage.set("server.connections_max", 2).start().await;
+    let first = tokio::spawn(stage.dial("/ws/app?first").open());
+    application.was_asked(1).await;
+    let refusals =
+        async |reason| stage.count("holdline_handshakes_rejected_total", "reason", reason).await;
+    loop {
+        let mut second = Box::pin(stage.dial("/ws/app?second").attempt());
+        let probe = async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            stage.dial("/ws/echo").attempt().await.expect("an answer")
+        };
+        // Nothing is left for the probe when the second has the place.
+        let held = tokio::select! {
+            _ = &mut second => false,
+            probed = probe => probed.is_err(),
+        };
+        if held {
+            break;
+        }
+        stage.holds(0).await;
+    }
+    let gone = async || refusals("peer_gone").await;
+    until("one who has gone", PATIENCE, gone, |gone| *gone >= 1.0).await;
+    gate.open();
+    let _first = first.await.expect("no panic");
+    let _third = stage.connect("/ws/app?third").await;
+    let events = told(&application, 2).await;
+    let queries: Vec<_> = events.iter().map(|event| &event["query"]).collect();
+    assert_eq!(queries, ["first", "third"]);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use holdline::callback::{
     Welcome,
 };
 use holdline::config::Config;
-use holdline::disconnect::Close;
+use holdline::disconnect::{Close, Disconnect};
 use holdline::message::{ConnectionId, Message};
 use holdline::node::Node;
 use holdline::route::Route;
@@ -129,6 +129,7 @@ impl Callback for Strict {
     fn on_close(&self, caller: &Arc<Caller>, ended: &Ended) {
         let user = caller.user.as_deref().unwrap_or("?");
         self.diary.note(format!("{user} ends as {} after {}", ended.why, ended.messages_in));
+        assert!(ended.why != Disconnect::InternalError, "panics once more");
     }
 
     fn flushed(&self) -> Flushed {

@@ -91,6 +91,10 @@ impl Application {
         // somebody did, and would wait for the end.
         let owed = maybe_told && !matches!(fault, Fault::Refused(..));
         let refusal = match &fault {
+            Fault::Refused(status, words) if words.is_empty() => {
+                let words = "the application does not let you in".to_owned();
+                Refusal::Unwanted(status.as_u16(), words)
+            }
             Fault::Refused(status, words) => Refusal::Unwanted(status.as_u16(), words.clone()),
             _ => Refusal::Failed(fault.failure()),
         };
