@@ -38,6 +38,18 @@ impl Backend {
     ///
     /// # Errors
     /// The system's, with the key and the address that could not be bound.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// use holdline::{backend::Backend, config::Config, node::Node};
+    ///
+    /// let first = Backend::bind(Node::new(config)?)?;
+    /// let mut config = Config::default();
+    /// config.server.listen = first.public_address()?;
+    /// let taken = Backend::bind(Node::new(config)?).unwrap_err();
+    /// assert!(taken.to_string().starts_with("server.listen = 127.0.0.1:"), "{taken}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bind(node: Node) -> io::Result<Self> {
         let config = node.config();
         let public = bind("server.listen", config.server.listen)?;
@@ -47,6 +59,15 @@ impl Backend {
 
     /// Has the process aborted when a worker stalls (`server.stall_timeout`): for a process
     /// that is nothing but a backend.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// use holdline::{backend::Backend, node::Node};
+    ///
+    /// let backend = Backend::bind(Node::new(config)?)?.abort_when_stalled();
+    /// backend.start()?.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn abort_when_stalled(mut self) -> Self {
         self.watchdog = Some(Watchdog::new(self.node.config().server.stall_timeout));
@@ -99,6 +120,14 @@ impl Backend {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// # use holdline::{backend::Backend, node::Node};
+    /// let backend = Backend::bind(Node::new(config)?)?;
+    /// assert_ne!(backend.public_address()?.port(), 0, "the free one that was taken");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn public_address(&self) -> io::Result<SocketAddr> {
         self.public.local_addr()
     }
@@ -107,6 +136,14 @@ impl Backend {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// # use holdline::{backend::Backend, node::Node};
+    /// let backend = Backend::bind(Node::new(config)?)?;
+    /// assert_ne!(backend.control_address()?.port(), 0, "the free one that was taken");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn control_address(&self) -> io::Result<SocketAddr> {
         self.control.local_addr()
     }
@@ -125,6 +162,17 @@ impl Backend {
     /// # Errors
     /// The system's, when a listener or a thread cannot be had; or that the workers ended before
     /// `shutdown` did.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// use std::time::Duration;
+    /// use holdline::{backend::Backend, node::Node};
+    ///
+    /// // Serves for a moment; usually until a signal.
+    /// let shutdown = async { actix_rt::time::sleep(Duration::from_millis(10)).await };
+    /// actix_rt::System::new().block_on(Backend::bind(Node::new(config)?)?.run(shutdown))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let config = self.node.config();
         let builder = actix_server::Server::build()

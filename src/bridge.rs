@@ -81,6 +81,14 @@ impl Bridge {
     ///
     /// # Errors
     /// The system's, with the address that could not be bound.
+    ///
+    /// ```
+    /// use holdline::bridge::{Bridge, Options};
+    ///
+    /// let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+    /// let bridge = Bridge::bind(options)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bind(options: Options) -> io::Result<Self> {
         let asked = format!("--listen {}", options.listen);
         let listener = listener::bind(&asked, options.listen, BACKLOG)?;
@@ -91,6 +99,13 @@ impl Bridge {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// # use holdline::bridge::{Bridge, Options};
+    /// # let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+    /// println!("http://{}/status", Bridge::bind(options)?.address()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -104,6 +119,16 @@ impl Bridge {
     /// # Errors
     /// The system's, when a thread cannot be had; or that the workers ended before `shutdown`
     /// did.
+    ///
+    /// ```
+    /// # use holdline::bridge::{Bridge, Options};
+    /// # let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+    /// let bridge = Bridge::bind(options)?;
+    /// // At once; usually at a signal.
+    /// let shutdown = std::future::ready(());
+    /// actix_rt::System::new().block_on(bridge.run(shutdown))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let Self { options, listener } = self;
         if !options.listen.ip().is_loopback() {

@@ -89,6 +89,17 @@ pub enum Answer<T> {
 
 impl<T> Answer<T> {
     /// An answer that is awaited.
+    ///
+    /// ```
+    /// use holdline::callback::{Action, Answer, on_message};
+    ///
+    /// let slow = on_message(|_caller, message| {
+    ///     Answer::later(async move {
+    ///         // … ask a database …
+    ///         Ok(vec![Action::Reply(message)])
+    ///     })
+    /// });
+    /// ```
     pub fn later(future: impl Future<Output = T> + 'static) -> Self {
         Self::Later(Box::pin(future))
     }
@@ -186,12 +197,26 @@ pub struct Failure {
 
 impl Failure {
     /// A failure; `word` completes `urn:holdline:problem:`.
+    ///
+    /// ```
+    /// use holdline::callback::Failure;
+    ///
+    /// let failure = Failure::new("no_stock", "there is nothing left");
+    /// assert_eq!(failure.r#type, "urn:holdline:problem:no_stock");
+    /// assert_eq!(failure.to_string(), "there is nothing left");
+    /// ```
     pub fn new(word: &str, title: impl Into<String>) -> Self {
         let r#type = format!("urn:holdline:problem:{word}");
         Self { r#type, title: title.into(), detail: String::new() }
     }
 
     /// Says more about this time.
+    ///
+    /// ```
+    /// # use holdline::callback::Failure;
+    /// let failure = Failure::new("no_stock", "there is nothing left").detail("of apples");
+    /// assert_eq!(failure.to_string(), "there is nothing left: of apples");
+    /// ```
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();

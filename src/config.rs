@@ -70,6 +70,17 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at once: an unreadable file, unknown keys, values that break a
     /// rule of their own or one beside others.
+    ///
+    /// ```
+    /// use holdline::{config::Config, node::Node};
+    ///
+    /// let loaded = Config::load(None)?;
+    /// for warning in &loaded.warnings {
+    ///     eprintln!("{warning}");
+    /// }
+    /// let node = Node::new(loaded.config)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         // Lossy, because one variable of somebody else in another encoding must not stop us; the
         // replacement characters in one of ours break its rule.
@@ -82,6 +93,19 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdline::config::Config;
+    ///
+    /// let name = "HOLDLINE__GATEWAY__READ_TIMEOUT";
+    /// let variable = |value: &str| [(name.to_owned(), value.to_owned())];
+    /// let config = Config::load_from(None, variable("90s"))?.config;
+    /// assert_eq!(config.heartbeat.ping_interval, Some(Duration::from_secs(30)));
+    /// let error = Config::load_from(None, variable("soon")).unwrap_err().to_string();
+    /// assert!(error.contains("gateway.read_timeout"), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load_from(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -93,6 +117,19 @@ impl Config {
     ///
     /// # Errors
     /// Every value that breaks a rule, alone or beside others.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdline::config::Config;
+    ///
+    /// let mut config = Config::default();
+    /// assert!(config.validate()?.is_empty(), "no warnings");
+    ///
+    /// config.heartbeat.ping_interval = Some(Duration::from_secs(59));
+    /// let error = config.validate().unwrap_err().to_string();
+    /// assert!(error.contains("heartbeat.ping_interval"), "the gateway would cut: {error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn validate(&self) -> Result<Vec<String>, Error> {
         let findings = rules::check(self, &Sources::by_code(self), &BTreeSet::new());
         Error::unless_empty(findings.problems)?;

@@ -5,6 +5,7 @@ mod end;
 mod handshake;
 mod invalid;
 mod line;
+mod opening;
 mod refusal;
 mod secured;
 mod tls;
@@ -12,19 +13,16 @@ mod url;
 mod wire;
 
 use std::{
-    fmt, io,
+    fmt,
     net::SocketAddr,
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use socket2::SockRef;
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use self::invalid::is_token;
 pub use self::{
     end::End,
     invalid::Invalid,
@@ -34,21 +32,6 @@ pub use self::{
     url::ServerUrl,
     wire::Notes,
 };
-use self::{
-    handshake::{Failure, Request, upgrade},
-    invalid::is_token,
-    secured::Secured,
-    wire::Wire,
-};
-
-/// How long the kernel tries to deliver what nobody acknowledges (`TCP_USER_TIMEOUT`, tcp(7)):
-/// above any pong timeout in use, and far below the kernel's own quarter of an hour.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
-
-/// As much as the kernel may hold unsent before it takes more (`TCP_NOTSENT_LOWAT`, tcp(7)). It
-/// would take megabytes, and on a slow line give no sign of progress until a third of them is
-/// gone: a write timeout would take that for a standstill.
-const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// Fields that the handshake writes itself, or that would make it another request.
 const OWN_FIELDS: [&str; 8] = [
@@ -94,6 +77,14 @@ pub struct Opened {
 
 impl Dial {
     /// Dials `url` within 10 s, takes messages of up to 16 MiB, trusts whom the system trusts.
+    ///
+    /// ```
+    /// use holdline::dial::Dial;
+    ///
+    /// let dial = Dial::new("wss://example.com/ws/app".parse()?);
+    /// assert_eq!(dial.url().port(), 443);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(url: ServerUrl) -> Self {
         let fields =
             url.authorization().map(|value| ("Authorization".to_owned(), value.to_owned()));
@@ -113,6 +104,14 @@ impl Dial {
     ///
     /// # Errors
     /// When it is no field of HTTP, or one that the handshake writes itself.
+    ///
+    /// ```
+    /// # use holdline::dial::Dial;
+    /// let dial = Dial::new("wss://example.com/ws/app".parse()?);
+    /// let dial = dial.header("Authorization", "Bearer some-token")?;
+    /// assert!(dial.header("Upgrade", "h2c").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Invalid> {
         let (name, value) = (name.trim(), value.trim());
         if !is_token(name) {
@@ -140,6 +139,17 @@ impl Dial {
     ///
     /// # Errors
     /// When it is no token (RFC 6455 section 4.1), or offered already.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::dial::Dial;
+    ///
+    /// let dial = Dial::new(server.parse()?).subprotocol("chat.v2")?.subprotocol("chat.v1")?;
+    /// let (_line, opened) = dial.open().await?;
+    /// assert_eq!(opened.subprotocol, None, "an echo server chooses none");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn subprotocol(mut self, name: &str) -> Result<Self, Invalid> {
         if !is_token(name) {
             return Err(Invalid::new(format!("{name:?} is no subprotocol: a token is due")));
@@ -152,18 +162,49 @@ impl Dial {
     }
 
     /// The time for everything from the look-up to the 101.
+    ///
+    /// ```
+    /// # use holdline::dial::Dial;
+    /// use std::time::Duration;
+    ///
+    /// let dial = Dial::new("ws://example.com".parse()?).timeout(Duration::from_secs(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// The largest message taken from the server, in bytes.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::dial::{Dial, End};
+    ///
+    /// let (mut line, _) = Dial::new(server.parse()?).message_bytes_max(3).open().await?;
+    /// line.send("four".into());
+    /// let end = loop {
+    ///     if let Err(end) = line.event().await {
+    ///         break end;
+    ///     }
+    /// };
+    /// assert_eq!(end, End::TooBig(4, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn message_bytes_max(mut self, bytes: usize) -> Self {
         self.message_bytes_max = bytes;
         self
     }
 
     /// Whom to trust.
+    ///
+    /// ```
+    /// use holdline::dial::{Dial, Tls};
+    ///
+    /// let dial = Dial::new("wss://localhost".parse()?).tls(Tls::default().trust_anybody());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
         self.connector = Arc::default();
@@ -171,12 +212,27 @@ impl Dial {
     }
 
     /// Where this leads.
+    ///
+    /// ```
+    /// # use holdline::dial::Dial;
+    /// let dial = Dial::new("wss://name:password@example.com/ws?token=x".parse()?);
+    /// assert_eq!(dial.url().without_query(), "wss://example.com/ws");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> &ServerUrl {
         &self.url
     }
 
     /// The same dial to another server. What is meant for one server does not go along: neither
     /// credentials, in the URL or a header field, nor `Host`.
+    ///
+    /// ```
+    /// # use holdline::dial::Dial;
+    /// let dial = Dial::new("wss://a.example".parse()?).header("Cookie", "a secret")?;
+    /// let other = dial.to("wss://b.example".parse()?);
+    /// assert!(!format!("{other:?}").contains("Cookie"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to(&self, url: ServerUrl) -> Self {
         let mut dial = Self { url, host: None, ..self.clone() };
         dial.fields.retain(|(name, _)| !PRIVATE_FIELDS.contains(&&*name.to_ascii_lowercase()));
@@ -189,89 +245,31 @@ impl Dial {
     ///
     /// # Errors
     /// Why it could not be opened.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::dial::{Dial, End, Event};
+    ///
+    /// let (mut line, opened) = Dial::new(server.parse()?).open().await?;
+    /// assert_eq!(opened.answer.status, 101);
+    /// line.send("Hello World".into());
+    /// loop {
+    ///     match line.event().await {
+    ///         Ok(Event::Message(message)) => {
+    ///             assert_eq!(message, "Hello World".into());
+    ///             line.close(1000, "that was all");
+    ///         }
+    ///         Ok(_) => {}
+    ///         Err(end) => break assert_eq!(end, End::ClosedByUs(1000)),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn open(&self) -> Result<(Line, Opened), Refusal> {
         let mut step = Step::Resolve;
         let opened = timeout(self.timeout, self.steps(&mut step)).await;
         opened.unwrap_or_else(|_| Err(Refusal::Timeout(step, self.timeout)))
-    }
-
-    async fn steps(&self, step: &mut Step) -> Result<(Line, Opened), Refusal> {
-        let mut clock = Stopwatch(Instant::now());
-        let addresses = self.resolve().await?;
-        let resolve = clock.lap();
-        *step = Step::Connect;
-        let (wire, address) = self.connect(&addresses).await?;
-        let connect = clock.lap();
-        *step = Step::Tls;
-        let mut stream = self.secure(wire).await?;
-        let tls = clock.lap();
-        *step = Step::Handshake;
-        let (answer, early) = self.upgrade(&mut stream).await?;
-        let subprotocol = answer.header("sec-websocket-protocol").map(str::to_owned);
-        let took = [resolve, connect, tls, clock.lap()];
-        let line = Line::new(stream, early, self.message_bytes_max).await;
-        Ok((line, Opened { address, subprotocol, answer, took }))
-    }
-
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, Refusal> {
-        let found = lookup_host((self.url.host(), self.url.port())).await;
-        match found.map(Iterator::collect::<Vec<_>>) {
-            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-            Ok(_) => Err(Refusal::Resolve("the resolver knows none".to_owned())),
-            Err(error) => Err(Refusal::Resolve(error.to_string())),
-        }
-    }
-
-    /// The first address that answers. Each gets an even share of the time, so that one behind a
-    /// firewall that drops does not use it up.
-    async fn connect(&self, addresses: &[SocketAddr]) -> Result<(Wire, SocketAddr), Refusal> {
-        let share = self.timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-        let mut refusal = Refusal::Timeout(Step::Connect, share);
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    let _ = stream.set_nodelay(true);
-                    tune(&stream);
-                    return Ok((Wire::new(stream), *address));
-                }
-                Ok(Err(error)) => refusal = Refusal::Connect(*address, fault_of(&error)),
-                Err(_) => refusal = Refusal::Timeout(Step::Connect, share),
-            }
-        }
-        Err(refusal)
-    }
-
-    async fn secure(&self, wire: Wire) -> Result<Secured, Refusal> {
-        if !self.url.is_secure() {
-            return Ok(Secured::Plain(wire));
-        }
-        let connector = match self.connector.get() {
-            Some(connector) => connector,
-            None => {
-                let made = self.tls.connector()?;
-                self.connector.get_or_init(|| made)
-            }
-        };
-        let stream = tls::secure(connector, &self.url, wire).await?;
-        Ok(Secured::Tls(Box::new(stream)))
-    }
-
-    async fn upgrade(&self, stream: &mut Secured) -> Result<(Answer, Vec<u8>), Refusal> {
-        let authority = self.url.authority();
-        let request = Request {
-            path_and_query: &self.url.path_and_query(),
-            host: self.host.as_ref().unwrap_or(&authority),
-            subprotocols: &self.subprotocols,
-            fields: &self.fields,
-        };
-        upgrade(stream, request).await.map_err(|failure| match failure {
-            Failure::Status(answer) => Refusal::Status(answer),
-            Failure::NotWebSocket(why, answer) => Refusal::NotWebSocket(why, answer),
-            Failure::Io(error) => match end::tls_fault(&error) {
-                Some(fault) => Refusal::Tls(fault),
-                None => Refusal::HungUp(Step::Handshake, stream.wire().notes().reset),
-            },
-        })
     }
 }
 
@@ -284,35 +282,5 @@ impl fmt::Debug for Dial {
             .field("headers", &names)
             .field("subprotocols", &self.subprotocols)
             .finish_non_exhaustive()
-    }
-}
-
-fn fault_of(error: &io::Error) -> ConnectFault {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => ConnectFault::Refused,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            ConnectFault::Unreachable
-        }
-        kind => ConnectFault::Other(kind),
-    }
-}
-
-/// What cannot be set costs memory or time, and no connection.
-#[cfg(target_os = "linux")]
-fn tune(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
-    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn tune(_: &TcpStream) {}
-
-struct Stopwatch(Instant);
-
-impl Stopwatch {
-    fn lap(&mut self) -> Duration {
-        let began = std::mem::replace(&mut self.0, Instant::now());
-        self.0.saturating_duration_since(began)
     }
 }

@@ -22,6 +22,13 @@ impl Close {
     pub const TEXT_BYTES_MAX: usize = 123;
 
     /// A close with `code` and a reason in words.
+    ///
+    /// ```
+    /// use holdline::disconnect::Close;
+    ///
+    /// let close = Close::new(4001, "logged out");
+    /// assert_eq!((close.code, &*close.text), (4001, "logged out"));
+    /// ```
     pub fn new(code: u16, text: impl Into<ByteString>) -> Self {
         Self { code, text: text.into() }
     }
@@ -109,6 +116,12 @@ impl Disconnect {
     ];
 
     /// The word for logs and metrics.
+    ///
+    /// ```
+    /// use holdline::disconnect::Disconnect;
+    ///
+    /// assert_eq!(Disconnect::NoPong.label(), "no_pong");
+    /// ```
     pub fn label(&self) -> &'static str {
         Self::LABELS[self.index()]
     }
@@ -137,6 +150,12 @@ impl Disconnect {
     /// The close frame to send, if one can be sent at all.
     ///
     /// Codes are RFC 6455's (section 7.4.1) and, for 1012 and 1013, the IANA registry's.
+    ///
+    /// ```
+    /// # use holdline::disconnect::Disconnect;
+    /// assert_eq!(Disconnect::Drain.close().map(|close| close.code), Some(1012));
+    /// assert_eq!(Disconnect::PeerGone.close(), None, "nobody is there to read it");
+    /// ```
     pub fn close(&self) -> Option<Close> {
         let (code, text) = match self {
             Self::PeerGone | Self::WriteTimeout => return None,
@@ -158,11 +177,23 @@ impl Disconnect {
 
     /// The close code for the log: of the peer's close frame, or of ours, which a peer that takes
     /// nothing may never have got.
+    ///
+    /// ```
+    /// # use holdline::disconnect::Disconnect;
+    /// assert_eq!(Disconnect::TooBig.code(), Some(1009));
+    /// ```
     pub fn code(&self) -> Option<u16> {
         self.close().map(|close| close.code)
     }
 
     /// Whether an operator would expect this end in a healthy day; others are logged as warnings.
+    ///
+    /// ```
+    /// use holdline::disconnect::{Close, Disconnect};
+    ///
+    /// assert!(Disconnect::PeerClosed(Close::new(1001, "")).is_expected());
+    /// assert!(!Disconnect::PeerClosed(Close::new(1011, "")).is_expected());
+    /// ```
     pub fn is_expected(&self) -> bool {
         match self {
             Self::PeerClosed(theirs) => matches!(theirs.code, 1000 | 1001 | Close::NO_CODE),

@@ -19,6 +19,18 @@ const STRAGGLING: Duration = Duration::from_secs(2);
 /// `drain.window` later. Whoever is left then, `limits.close_timeout` and two seconds later, or
 /// shortly before `drain.timeout`, is reset. Returns when nobody is left and the callback has been
 /// told, or at the timeout, with the number of connections that are left.
+///
+/// ```
+/// # actix_rt::System::new().block_on(async {
+/// use holdline::{config::Config, drain, node::Node};
+///
+/// # let mut config = Config::default();
+/// # config.drain.delay = std::time::Duration::ZERO;
+/// let node = Node::new(config).unwrap();
+/// assert_eq!(drain::run(&node).await, 0, "nobody is left");
+/// assert!(!node.is_ready());
+/// # });
+/// ```
 pub async fn run(node: &Node) -> usize {
     let limits = &node.config().drain;
     let start = Instant::now();

@@ -53,6 +53,16 @@ enum PongClock {
 impl Heartbeat {
     /// A heartbeat whose first ping is due an interval after `now`. `None` switches it off.
     /// `rng` shortens the intervals.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use holdline::heartbeat::{Beat, Heartbeat};
+    ///
+    /// let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// assert_eq!(heartbeat.beat(start + 17 * second), Beat::Wait);
+    /// assert!(matches!(heartbeat.beat(start + 20 * second), Beat::Ping(_)));
+    /// ```
     pub fn new(interval: Option<Duration>, pong_timeout: Duration, now: Instant, rng: Rng) -> Self {
         let mut heartbeat = Self {
             interval,
@@ -69,12 +79,31 @@ impl Heartbeat {
     }
 
     /// A whole frame came from the peer, of whatever kind.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// heartbeat.ping_taken(start);
+    /// heartbeat.alive();
+    /// assert_ne!(heartbeat.beat(start + 10 * second), Beat::Dead);
+    /// ```
     pub fn alive(&mut self) {
         self.pong = PongClock::Off;
     }
 
     /// The ping was taken for writing: from here on the peer has the pong timeout to answer.
     /// A ping that waits behind others in the outbox costs the peer nothing.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// heartbeat.ping_taken(start);
+    /// assert_eq!(heartbeat.beat(start + 10 * second), Beat::Dead);
+    /// ```
     pub fn ping_taken(&mut self, now: Instant) {
         if self.interval.is_none() {
             return;
@@ -90,6 +119,16 @@ impl Heartbeat {
 
     /// A pong came, which is a whole frame too. The round-trip time if it answers the latest
     /// ping; an old or unsolicited one does no harm.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// let Beat::Ping(payload) = heartbeat.beat(start + 20 * second) else { panic!("one is due") };
+    /// heartbeat.ping_taken(start + 20 * second);
+    /// assert_eq!(heartbeat.pong(&payload, start + 21 * second), Some(second));
+    /// ```
     pub fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
         self.alive();
         if payload != payload_of(self.sequence) {
@@ -100,6 +139,16 @@ impl Heartbeat {
     }
 
     /// Reading is paused: what the peer sends cannot be seen, so its time stands still.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// heartbeat.ping_taken(start);
+    /// heartbeat.pause(start + 9 * second);
+    /// assert_ne!(heartbeat.beat(start + 60 * second), Beat::Dead);
+    /// ```
     pub fn pause(&mut self, now: Instant) {
         self.paused = true;
         if let PongClock::Until(deadline) = self.pong {
@@ -108,6 +157,18 @@ impl Heartbeat {
     }
 
     /// Reading goes on: the peer has what was left of its time at the pause.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// heartbeat.ping_taken(start);
+    /// heartbeat.pause(start + 9 * second);
+    /// heartbeat.resume(start + 60 * second);
+    /// assert_ne!(heartbeat.beat(start + 60 * second), Beat::Dead);
+    /// assert_eq!(heartbeat.beat(start + 61 * second), Beat::Dead);
+    /// ```
     pub fn resume(&mut self, now: Instant) {
         self.paused = false;
         if let PongClock::Held(left) = self.pong {
@@ -116,6 +177,15 @@ impl Heartbeat {
     }
 
     /// What is due now. A ping that is given out is not due again; the next one is scheduled.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// assert!(matches!(heartbeat.beat(start + 20 * second), Beat::Ping(_)));
+    /// assert_eq!(heartbeat.beat(start + 20 * second), Beat::Wait, "it was given out");
+    /// ```
     pub fn beat(&mut self, now: Instant) -> Beat {
         if let PongClock::Until(deadline) = self.pong
             && now >= deadline
@@ -132,6 +202,15 @@ impl Heartbeat {
     }
 
     /// When to call [`beat`](Self::beat) next; `None`: not at all, as things are.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use holdline::heartbeat::{Beat, Heartbeat};
+    /// # let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// # let mut heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// heartbeat.ping_taken(start);
+    /// assert_eq!(heartbeat.deadline(), Some(start + 10 * second));
+    /// ```
     pub fn deadline(&self) -> Option<Instant> {
         match self.pong {
             PongClock::Until(deadline) => {

@@ -40,7 +40,7 @@ pub struct InboundLimits {
 impl InboundLimits {
     /// The largest payload the guard lets through in one frame, in bytes: what
     /// [`actix_ws::MessageStream::max_frame_size`] must be set to.
-    pub fn frame_bytes_max(&self) -> usize {
+    pub(crate) fn frame_bytes_max(&self) -> usize {
         self.message_bytes_max.max(CONTROL_BYTES_MAX)
     }
 }
@@ -52,6 +52,22 @@ impl InboundLimits {
 ///
 /// # Errors
 /// None so far: the signature is that of actix-web's extractor.
+///
+/// ```
+/// # actix_rt::System::new().block_on(async {
+/// use std::rc::Rc;
+/// use actix_web::{HttpRequest, HttpResponse, web};
+/// use holdline::inbound::{InboundLimits, payload};
+///
+/// async fn socket(request: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
+///     let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+///     let body = payload(body, limits, Rc::default(), &request)?;
+///     let (response, _session, _messages) = actix_ws::handle(&request, body)?;
+///     Ok(response)
+/// }
+/// # let _route = web::get().to(socket);
+/// # });
+/// ```
 pub fn payload(
     bytes: web::Payload,
     limits: InboundLimits,
@@ -110,6 +126,24 @@ const CHUNKS_PER_POLL: usize = 16;
 
 impl<S> Guard<S> {
     /// Guards `bytes`; what is seen on the way is noted in `observed`.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::rc::Rc;
+    /// use bytes::Bytes;
+    /// use futures_util::StreamExt;
+    /// use holdline::inbound::{Guard, InboundLimits, Observed};
+    ///
+    /// let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+    /// let observed = Rc::new(Observed::default());
+    /// // A final text frame of two bytes, with a mask of zeros.
+    /// let bytes = futures_util::stream::iter([Ok(Bytes::from_static(b"\x81\x82\0\0\0\0hi"))]);
+    /// let mut guard = Guard::new(bytes, limits, Rc::clone(&observed));
+    /// let frame = guard.next().await.expect("one message").expect("and a good one");
+    /// assert_eq!(&frame[..], b"\x81\x82\0\0\0\0hi");
+    /// assert_eq!(observed.frames(), 1);
+    /// # });
+    /// ```
     pub fn new(bytes: S, limits: InboundLimits, observed: Rc<Observed>) -> Self {
         let reader = Reader::new(limits, Rc::clone(&observed));
         Self { bytes, reader, observed, chunk: Bytes::new(), end: None, turn: Turn::Read }

@@ -2,39 +2,54 @@
 //! The map of the house is ARCHITECTURE.md; each file says what it is responsible for.
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 
-pub mod auth;
 pub mod backend;
-pub mod backoff;
 pub mod bridge;
 pub mod callback;
-pub mod caller;
 pub mod config;
-pub mod connection;
-pub mod control;
 pub mod dial;
 pub mod disconnect;
 pub mod drain;
-pub mod frame;
 pub mod heartbeat;
-pub mod hub;
 pub mod inbound;
 pub mod link;
-mod listener;
 pub mod message;
 pub mod metrics;
 pub mod node;
-pub mod outbox;
-pub mod pace;
-mod page;
-mod problem;
-pub mod readiness;
-mod request;
-pub mod rest;
 pub mod route;
 pub mod server;
-pub mod socket;
-pub mod upstream;
-mod visitor;
 pub mod watchdog;
+
+// Not for embedders. What is `pub` in these is for the other modules, and may change.
+#[allow(unreachable_pub)]
+mod auth;
+#[allow(unreachable_pub)]
+mod backoff;
+#[allow(unreachable_pub)]
+mod caller;
+#[allow(unreachable_pub)]
+mod connection;
+#[allow(unreachable_pub)]
+mod control;
+#[allow(unreachable_pub)]
+mod frame;
+#[allow(unreachable_pub)]
+mod hub;
+mod listener;
+#[allow(unreachable_pub)]
+mod outbox;
+#[allow(unreachable_pub)]
+mod pace;
+mod page;
+mod problem;
+#[allow(unreachable_pub)]
+mod readiness;
+mod request;
+#[allow(unreachable_pub)]
+mod rest;
+#[allow(unreachable_pub)]
+mod socket;
+#[allow(unreachable_pub)]
+mod upstream;
+mod visitor;
 
 pub use backend::serve;

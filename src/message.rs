@@ -17,6 +17,12 @@ pub enum Message {
 
 impl Message {
     /// The payload as bytes, without its type.
+    ///
+    /// ```
+    /// use holdline::message::Message;
+    ///
+    /// assert_eq!(Message::from("hello").as_bytes(), "hello");
+    /// ```
     pub fn as_bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -25,11 +31,21 @@ impl Message {
     }
 
     /// Payload length in bytes, without any framing.
+    ///
+    /// ```
+    /// # use holdline::message::Message;
+    /// assert_eq!(Message::from("ünïcödé").len(), 11);
+    /// ```
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// Whether the payload is empty; an empty message is still a message.
+    ///
+    /// ```
+    /// # use holdline::message::Message;
+    /// assert!(Message::from("").is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -124,6 +140,15 @@ impl Room {
     pub const BYTES_MAX: usize = 128;
 
     /// The name.
+    ///
+    /// ```
+    /// use holdline::message::Room;
+    ///
+    /// let room: Room = "lobby".parse()?;
+    /// assert_eq!(room.as_str(), "lobby");
+    /// assert!("no such/room".parse::<Room>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -14,11 +14,11 @@ use prometheus::{
 };
 
 use self::names::Names;
+pub(crate) use self::tally::Tally;
 pub use self::{
     callback::{CALLBACK_OUTCOMES, CallbackMetrics},
     link::LinkMetrics,
     rest::{REST_OUTCOMES, RestMetrics},
-    tally::Tally,
 };
 use crate::{disconnect::Disconnect, route::Route};
 
@@ -85,6 +85,11 @@ impl Metrics {
     ///
     /// # Panics
     /// Never: names are constants, checked by a test.
+    ///
+    /// ```
+    /// let metrics = holdline::metrics::Metrics::new();
+    /// assert!(!metrics.render().is_empty());
+    /// ```
     pub fn new() -> Self {
         Self::registered().unwrap_or_else(|error| unreachable!("metric names are fixed: {error}"))
     }
@@ -164,25 +169,31 @@ impl Metrics {
     }
 
     /// A handshake was answered with 101.
-    pub fn opened(&self, route: &str) {
+    pub(crate) fn opened(&self, route: &str) {
         self.opened.with_label_values(&[route]).inc();
         self.connections.with_label_values(&[route]).inc();
     }
 
     /// A connection ended.
-    pub fn ended(&self, route: &str, why: &Disconnect, seconds: f64) {
+    pub(crate) fn ended(&self, route: &str, why: &Disconnect, seconds: f64) {
         self.connections.with_label_values(&[route]).dec();
         self.disconnects.with_label_values(&[why.label()]).inc();
         self.connection_duration.observe(seconds);
     }
 
     /// A handshake was refused; `reason` is one of [`REJECTIONS`].
-    pub fn rejected(&self, reason: &str) {
+    pub(crate) fn rejected(&self, reason: &str) {
         debug_assert!(REJECTIONS.contains(&reason), "{reason}");
         self.rejected.with_label_values(&[reason]).inc();
     }
 
     /// Everything in Prometheus' text format 0.0.4.
+    ///
+    /// ```
+    /// let text = String::from_utf8(holdline::metrics::Metrics::new().render())?;
+    /// assert!(text.contains("holdline_disconnects_total{reason=\"no_pong\"} 0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn render(&self) -> Vec<u8> {
         render(&self.registry)
     }

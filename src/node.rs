@@ -61,6 +61,16 @@ impl Node {
     /// # Errors
     /// The system's, when the way to the application cannot be prepared: no thread is left, or
     /// no certificates are there to trust.
+    ///
+    /// ```
+    /// use holdline::{config::Config, node::Node};
+    ///
+    /// let config = Config::default();
+    /// config.validate()?;
+    /// let node = Node::new(config)?;
+    /// assert_eq!(node.connections(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(config: Config) -> io::Result<Self> {
         let metrics = Metrics::new();
         let webhook = Webhook::new(&config, &metrics)?;
@@ -72,6 +82,16 @@ impl Node {
     ///
     /// # Errors
     /// When `callback.url` is set too: there is one callback, and none is dropped in silence.
+    ///
+    /// ```
+    /// use holdline::{callback::{Action, on_message}, config::Config, node::Node};
+    ///
+    /// let shout = on_message(|_caller, message| {
+    ///     let words = String::from_utf8_lossy(message.as_bytes()).to_uppercase();
+    ///     Action::Reply(words.into())
+    /// });
+    /// let node = Node::with_callback(Config::default(), shout).unwrap();
+    /// ```
     pub fn with_callback(config: Config, callback: impl Callback) -> io::Result<Self> {
         if config.callback.url.is_some() {
             let words = "callback.url must not be set where the program itself is the callback";
@@ -88,26 +108,50 @@ impl Node {
     }
 
     /// Who is told of connections and messages, if anybody.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default()).unwrap();
+    /// assert!(node.callback().is_none());
+    /// ```
     pub fn callback(&self) -> Option<&Arc<dyn Callback>> {
         self.0.callback.as_ref()
     }
 
     /// Who checks tokens, if anybody is asked for one.
-    pub fn auth(&self) -> Option<&Auth> {
+    pub(crate) fn auth(&self) -> Option<&Auth> {
         self.0.auth.as_ref()
     }
 
     /// The configuration in force.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default()).unwrap();
+    /// assert_eq!(node.config().limits.rooms_max, 100_000);
+    /// ```
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
     /// The node's metrics.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default()).unwrap();
+    /// assert_eq!(node.metrics().connections_max.get(), 20_000);
+    /// ```
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
     /// Connections now.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default()).unwrap();
+    /// println!("{} are here", node.connections());
+    /// ```
     pub fn connections(&self) -> usize {
         self.0.hub.connections()
     }
@@ -118,6 +162,13 @@ impl Node {
     ///
     /// # Errors
     /// [`Busy`] when a worker's queue is full (`limits.mailbox_bytes_max`): nobody got it.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default())?;
+    /// node.publish(&"lobby".parse()?, &"Hello World".into())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish(&self, room: &Room, message: &Message) -> Result<(), Busy> {
         self.0.hub.publish(room, &frame::message(message))
     }
@@ -127,6 +178,16 @@ impl Node {
     ///
     /// # Errors
     /// [`Busy`] when its worker's queue is full (`limits.mailbox_bytes_max`).
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default())?;
+    /// use holdline::{disconnect::Close, message::ConnectionId};
+    ///
+    /// let id: ConnectionId = "0123456789abcdef".parse()?;
+    /// node.end(id, Close::new(4000, "that will do"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn end(&self, id: ConnectionId, close: Close) -> Result<(), Busy> {
         self.0.hub.end(id, Disconnect::Kicked(close))
     }
@@ -145,11 +206,25 @@ impl Node {
     }
 
     /// Whether the node takes new connections.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default()).unwrap();
+    /// assert!(node.is_ready());
+    /// ```
     pub fn is_ready(&self) -> bool {
         !self.0.hub.is_draining()
     }
 
     /// All metrics in Prometheus' text format, gauges brought up to date.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # let node = Node::new(Config::default())?;
+    /// let text = String::from_utf8(node.render_metrics())?;
+    /// assert!(text.contains("\nholdline_rooms 0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn render_metrics(&self) -> Vec<u8> {
         let Inner { hub, metrics, .. } = &*self.0;
         metrics.rooms.set(hub.rooms() as i64);

@@ -23,6 +23,14 @@ impl Route {
     pub const LABELS: [&'static str; 4] = ["/ws/echo", "/ws/rooms", "/ws/app", "/ws/rest"];
 
     /// The route as a metric label: bounded, so without the room's name.
+    ///
+    /// ```
+    /// use holdline::route::Route;
+    ///
+    /// let lobby = Route::Room("lobby".parse()?);
+    /// assert_eq!((lobby.label(), lobby.to_string().as_str()), ("/ws/rooms", "/ws/rooms/lobby"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn label(&self) -> &'static str {
         Self::LABELS[match self {
             Self::Echo => 0,
@@ -33,6 +41,13 @@ impl Route {
     }
 
     /// The room that a connection is a member of from its first moment.
+    ///
+    /// ```
+    /// # use holdline::route::Route;
+    /// assert_eq!(Route::Room("lobby".parse()?).room(), Some(&"lobby".parse()?));
+    /// assert_eq!(Route::Echo.room(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn room(&self) -> Option<&Room> {
         match self {
             Self::Room(room) => Some(room),

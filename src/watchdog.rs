@@ -33,12 +33,28 @@ struct Inner {
 impl Watchdog {
     /// A watchdog that barks when a worker is silent for `timeout` (`server.stall_timeout`)
     /// twice in a row.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdline::watchdog::Watchdog;
+    ///
+    /// let watchdog = Watchdog::new(Duration::from_secs(5));
+    /// ```
     pub fn new(timeout: Duration) -> Self {
         let (stopped, workers) = Default::default();
         Self(Arc::new(Inner { start: Instant::now(), timeout, stopped, workers }))
     }
 
     /// Makes the calling worker show signs of life, as long as its runtime runs.
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// # use std::time::Duration;
+    /// # use holdline::watchdog::Watchdog;
+    /// let watchdog = Watchdog::new(Duration::from_secs(5));
+    /// watchdog.watch_this_worker();
+    /// # });
+    /// ```
     pub fn watch_this_worker(&self) {
         let last = Arc::new(AtomicU64::new(self.now()));
         self.workers().push(Arc::clone(&last));
@@ -56,12 +72,31 @@ impl Watchdog {
     ///
     /// # Errors
     /// The system's, when it has no thread to give.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use holdline::watchdog::Watchdog;
+    /// let watchdog = Watchdog::new(Duration::from_secs(5));
+    /// watchdog.clone().start()?;
+    /// watchdog.stop();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(self) -> std::io::Result<()> {
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || self.run())?;
         Ok(())
     }
 
     /// Ends the watch: the workers are about to stop.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use holdline::watchdog::Watchdog;
+    /// let watchdog = Watchdog::new(Duration::from_secs(5));
+    /// watchdog.clone().start()?;
+    /// // … the workers end …
+    /// watchdog.stop();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.0.stopped.store(true, Relaxed);
     }

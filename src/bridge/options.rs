@@ -69,6 +69,17 @@ impl Allowed {
     ///
     /// # Errors
     /// When one of them is no field of HTTP, or one that the handshake writes itself.
+    ///
+    /// ```
+    /// use holdline::{bridge::Allowed, dial::Dial};
+    ///
+    /// let dial = Dial::new("wss://example.com/ws".parse()?);
+    /// let token = ("Authorization".to_owned(), "Bearer some-token".to_owned());
+    /// assert!(Allowed::within(dial.clone(), vec![token]).is_ok());
+    /// let own = ("Upgrade".to_owned(), "h2c".to_owned());
+    /// assert!(Allowed::within(dial, vec![own]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn within(dial: Dial, fields: Vec<(String, String)>) -> Result<Self, Invalid> {
         let allowed = Self { dial, fields };
         allowed.dial_to(allowed.url().clone())?;
@@ -76,6 +87,13 @@ impl Allowed {
     }
 
     /// What is allowed.
+    ///
+    /// ```
+    /// # use holdline::{bridge::Allowed, dial::Dial};
+    /// let allowed = Allowed::within(Dial::new("wss://example.com/ws".parse()?), vec![])?;
+    /// assert!(allowed.url().contains(&"wss://example.com/ws/rooms/lobby".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> &ServerUrl {
         self.dial.url()
     }

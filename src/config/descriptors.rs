@@ -19,6 +19,12 @@ const DESCRIPTORS_PER_REQUEST: u64 = 2;
 ///
 /// # Errors
 /// When the system refuses to tell or to change the limit.
+///
+/// ```
+/// let limit = holdline::config::raise_descriptor_limit()?;
+/// assert!(limit > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     rlimit::increase_nofile_limit(u64::MAX)
 }
@@ -27,6 +33,15 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 ///
 /// Beyond the limit the listener could not even refuse with 503: the peer would hang unanswered.
 /// Under a very small limit the reserve takes half of it.
+///
+/// ```
+/// use holdline::config::{Config, fit_descriptors};
+///
+/// let mut config = Config::default();
+/// config.server.workers = 2;
+/// let warning = fit_descriptors(&mut config, 1024).expect("a thousand are few");
+/// assert!(warning.starts_with("server.connections_max = 20000 is cut to 888"), "{warning}");
+/// ```
 pub fn fit_descriptors(config: &mut Config, limit: u64) -> Option<String> {
     let kept = kept(config);
     let reserved = kept.min(limit / 2);

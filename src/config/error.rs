@@ -17,6 +17,14 @@ pub struct Error {
 
 impl Error {
     /// Everything that is wrong, in the order of the sources and then of the manual.
+    ///
+    /// ```
+    /// use holdline::config::Config;
+    ///
+    /// let variables = ["HOLDLINE__SERVER__WORKERS", "HOLDLINE__LIMITS__ROOMS_MAX"];
+    /// let variables = variables.map(|name| (name.to_owned(), "many".to_owned()));
+    /// assert_eq!(Config::load_from(None, variables).unwrap_err().problems().len(), 2);
+    /// ```
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -26,12 +26,25 @@ pub struct Key {
 
 impl Key {
     /// The key of that name.
+    ///
+    /// ```
+    /// use holdline::config::Key;
+    ///
+    /// assert!(Key::find("server.listen").is_some());
+    /// assert!(Key::find("server.color").is_none());
+    /// ```
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.name == name)
     }
 
     /// The key somebody most likely meant by `name`, if any is close.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// let meant = Key::nearest("hearbeat.ping_intervall").expect("it is close");
+    /// assert_eq!(meant.name, "heartbeat.ping_interval");
+    /// ```
     #[must_use]
     pub fn nearest(name: &str) -> Option<&'static Self> {
         let name = name.to_lowercase();
@@ -42,30 +55,64 @@ impl Key {
     }
 
     /// The section's name, such as `server`.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// let key = Key::find("server.listen").expect("it exists");
+    /// assert_eq!(key.section(), "server");
+    /// ```
     #[must_use]
     pub fn section(&self) -> &'static str {
         self.split().0
     }
 
     /// The name within its section, such as `listen`.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// let key = Key::find("server.listen").expect("it exists");
+    /// assert_eq!(key.short_name(), "listen");
+    /// ```
     #[must_use]
     pub fn short_name(&self) -> &'static str {
         self.split().1
     }
 
     /// The environment variable that sets it, such as `HOLDLINE__SERVER__LISTEN`.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// let key = Key::find("server.listen").expect("it exists");
+    /// assert_eq!(key.variable(), "HOLDLINE__SERVER__LISTEN");
+    /// ```
     #[must_use]
     pub fn variable(&self) -> String {
         format!("HOLDLINE__{}", self.name.replace('.', "__").to_uppercase())
     }
 
     /// Its value in `config`, in TOML's spelling; of a secret only whether there is one.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// use holdline::config::Config;
+    ///
+    /// let key = Key::find("server.listen").expect("it exists");
+    /// let mut config = Config::default();
+    /// config.server.listen = ([0, 0, 0, 0], 80).into();
+    /// assert_eq!(key.value(&config), "\"0.0.0.0:80\"");
+    /// ```
     #[must_use]
     pub fn value(&self, config: &Config) -> String {
         (self.show)(config)
     }
 
     /// Its default as the manual writes it: `"auto"`, or the value in TOML's spelling.
+    ///
+    /// ```
+    /// # use holdline::config::Key;
+    /// let key = Key::find("server.listen").expect("it exists");
+    /// assert_eq!(key.default_value(), "\"127.0.0.1:9000\"");
+    /// ```
     #[must_use]
     pub fn default_value(&self) -> String {
         if self.auto { "\"auto\"".into() } else { self.value(&Config::default()) }

@@ -39,6 +39,14 @@ pub struct Sources(BTreeMap<&'static str, Source>);
 
 impl Sources {
     /// Where the value of `key` comes from.
+    ///
+    /// ```
+    /// use holdline::config::{Config, Source};
+    ///
+    /// let loaded = Config::load_from(None, [])?;
+    /// assert_eq!(loaded.sources.of("server.listen"), Source::Default);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of(&self, key: &str) -> Source {
         self.0.get(key).cloned().unwrap_or(Source::Default)

@@ -42,6 +42,18 @@ impl PublicKey {
     /// # Errors
     /// The rule that the text breaks; nothing of the text itself, which may be a private key by
     /// mistake.
+    ///
+    /// ```
+    /// use holdline::config::PublicKey;
+    ///
+    /// let key = "-----BEGIN PUBLIC KEY-----
+    /// MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+    /// axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54W
+    /// K84zV2sxXs7LtkBoN79R9Q==
+    /// -----END PUBLIC KEY-----";
+    /// assert!(PublicKey::from_pem(key).is_ok());
+    /// assert!(PublicKey::from_pem("sesame").is_err());
+    /// ```
     pub fn from_pem(pem: &str) -> Result<Self, String> {
         let (kind, bytes) = key(&only_section(pem)?)?;
         Ok(Self { pem: pem.to_owned(), kind, bytes })
@@ -49,13 +61,13 @@ impl PublicKey {
 
     /// What the key is good for.
     #[must_use]
-    pub fn kind(&self) -> KeyKind {
+    pub(crate) fn kind(&self) -> KeyKind {
         self.kind
     }
 
     /// The key itself: an RSAPublicKey (RFC 8017, A.1.1), or an uncompressed point of P-256.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }

@@ -13,11 +13,22 @@ pub struct Secret(String);
 
 impl Secret {
     /// Hides a text.
+    ///
+    /// ```
+    /// use holdline::config::Secret;
+    ///
+    /// assert!(!format!("{:?}", Secret::new("sesame")).contains("sesame"));
+    /// ```
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The text itself: for whoever signs or compares with it.
+    ///
+    /// ```
+    /// # use holdline::config::Secret;
+    /// assert_eq!(Secret::new("sesame").expose(), "sesame");
+    /// ```
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -118,6 +118,13 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// The interval that fits a gateway's read timeout: a third of it, in whole milliseconds, so
     /// that two pings in a row may get lost before the gateway cuts the connection.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdline::config::Heartbeat;
+    ///
+    /// assert_eq!(Heartbeat::ping_interval_for(Duration::from_secs(60)), Duration::from_secs(20));
+    /// ```
     #[must_use]
     pub fn ping_interval_for(read_timeout: Duration) -> Duration {
         let third = read_timeout / 3;

@@ -56,6 +56,14 @@ pub(super) fn duration(value: &Value) -> Read<Duration> {
 ///
 /// # Errors
 /// The rule that the text breaks.
+///
+/// ```
+/// use std::time::Duration;
+/// use holdline::config::parse_duration;
+///
+/// assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+/// assert!(parse_duration("90").is_err(), "of what?");
+/// ```
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     duration(&Value::new(None, text))
 }
@@ -104,6 +112,13 @@ pub(super) fn bytes(value: &Value) -> Read<usize> {
 ///
 /// # Errors
 /// The rule that the text breaks.
+///
+/// ```
+/// use holdline::config::parse_bytes;
+///
+/// assert_eq!(parse_bytes("64KiB"), Ok(65_536));
+/// assert!(parse_bytes("64k").is_err(), "of 1000 or of 1024?");
+/// ```
 pub fn parse_bytes(text: &str) -> Result<usize, String> {
     bytes(&Value::new(None, text))
 }

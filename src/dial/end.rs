@@ -52,6 +52,12 @@ impl End {
     ];
 
     /// The word for logs and metrics.
+    ///
+    /// ```
+    /// use holdline::dial::End;
+    ///
+    /// assert_eq!(End::ClosedByServer(1001, "bye".into()).label(), "closed_by_server");
+    /// ```
     pub fn label(&self) -> &'static str {
         match self {
             Self::ClosedByServer(..) => "closed_by_server",
@@ -69,6 +75,12 @@ impl End {
     }
 
     /// The code of the closing handshake, where there was one.
+    ///
+    /// ```
+    /// # use holdline::dial::End;
+    /// assert_eq!(End::ClosedByServer(1001, "bye".into()).code(), Some(1001));
+    /// assert_eq!(End::Fin.code(), None);
+    /// ```
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::ClosedByServer(code, _) | Self::ClosedByUs(code) => Some(*code),

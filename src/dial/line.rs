@@ -1,21 +1,19 @@
 //! One opened WebSocket, as its client holds it: queue frames, take what comes, learn the end.
 //! Leaves to the callers: when to ping, how long to wait, and what a message means.
 
+mod flow;
+
 use std::{
     future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use bytestring::ByteString;
-use futures_util::{Sink, Stream};
 use socket2::SockRef;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        self, Error, Utf8Bytes,
+        self, Utf8Bytes,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
@@ -88,6 +86,18 @@ impl Line {
     }
 
     /// Queues a message.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// use holdline::dial::Event;
+    ///
+    /// line.send("Hello World".into());
+    /// assert_eq!(line.event().await?, Event::Flushed);
+    /// assert_eq!(line.event().await?, Event::Message("Hello World".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn send(&mut self, message: Message) {
         self.queue(match message {
             Message::Binary(bytes) => tungstenite::Message::Binary(bytes),
@@ -99,11 +109,32 @@ impl Line {
     }
 
     /// Queues a ping; its payload, at most 125 bytes, comes back in the pong.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// use holdline::dial::Event;
+    ///
+    /// line.ping("are you there?");
+    /// assert_eq!(line.event().await?, Event::Flushed);
+    /// assert_eq!(line.event().await?, Event::Pong("are you there?".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn ping(&mut self, payload: impl Into<Bytes>) {
         self.queue(tungstenite::Message::Ping(payload.into()));
     }
 
     /// Queues a pong that nobody asked for (RFC 6455 section 5.5.3).
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// line.pong("I am here");
+    /// assert_eq!(line.event().await?, holdline::dial::Event::Flushed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn pong(&mut self, payload: impl Into<Bytes>) {
         self.queue(tungstenite::Message::Pong(payload.into()));
     }
@@ -111,6 +142,18 @@ impl Line {
     /// Begins the closing handshake: nothing can be queued any more, what was sent by then still
     /// goes out, and messages may come until the server's answer. 1005 sends an empty close frame;
     /// of the text, as much is sent as finds room: 123 bytes.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// use std::time::Duration;
+    /// use holdline::dial::End;
+    ///
+    /// line.close(1000, "that was all");
+    /// assert_eq!(line.finish(Duration::from_secs(10)).await, End::ClosedByUs(1000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn close(&mut self, code: u16, text: &str) {
         if self.closed.is_none() {
             self.closed = Some(End::ClosedByUs(code));
@@ -121,21 +164,60 @@ impl Line {
     }
 
     /// Whether more should be queued: false while the wire is behind.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// assert!(line.is_writable());
+    /// line.close(1000, "");
+    /// assert!(!line.is_writable(), "nothing follows a close frame");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn is_writable(&self) -> bool {
         self.unsent_bytes < UNSENT_BYTES_MAX && self.closed.is_none() && self.write_fault.is_none()
     }
 
     /// Since when something waits and the kernel has taken nothing.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// assert_eq!(line.stuck_since(), None);
+    /// line.send("Hello World".into());
+    /// assert!(line.stuck_since().is_some(), "nobody has called event");
+    /// line.event().await?;
+    /// assert_eq!(line.stuck_since(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn stuck_since(&self) -> Option<Instant> {
         self.unsent_since.map(|since| self.notes().wrote_at.map_or(since, |at| at.max(since)))
     }
 
     /// Who closed first, and how: known before the line has ended.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// line.close(1000, "");
+    /// assert_eq!(line.closed(), Some(&holdline::dial::End::ClosedByUs(1000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn closed(&self) -> Option<&End> {
         self.closed.as_ref()
     }
 
     /// What was seen of TCP.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// assert!(!line.notes().fin, "the server is still there");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn notes(&self) -> Notes {
         self.stream.get_ref().wire().notes()
     }
@@ -144,11 +226,41 @@ impl Line {
     ///
     /// # Errors
     /// The end, after which the line is of no more use.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// use holdline::dial::{End, Event};
+    ///
+    /// line.close(1000, "");
+    /// let end = loop {
+    ///     match line.event().await {
+    ///         Ok(Event::Message(message)) => println!("{message:?}"),
+    ///         Ok(_) => {}
+    ///         Err(end) => break end,
+    ///     }
+    /// };
+    /// assert_eq!(end, End::ClosedByUs(1000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn event(&mut self) -> Result<Event, End> {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
     /// Goes on until the end, or hangs up after `limit`; messages are dropped.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// use std::time::Duration;
+    /// use holdline::dial::End;
+    ///
+    /// line.close(1001, "going away");
+    /// assert_eq!(line.finish(Duration::from_secs(10)).await, End::ClosedByUs(1001));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn finish(mut self, limit: Duration) -> End {
         let end = async {
             loop {
@@ -162,99 +274,17 @@ impl Line {
     }
 
     /// Tears the connection (RST): what is queued anywhere is given up, also by the kernel.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (mut line, _) = holdline::dial::Dial::new(server.parse()?).open().await?;
+    /// line.send("nobody will hear this".into());
+    /// line.abort();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn abort(self) {
         let socket = SockRef::from(self.stream.get_ref().wire().stream());
         let _ = socket.set_linger(Some(Duration::ZERO));
-    }
-
-    fn queue(&mut self, frame: tungstenite::Message) {
-        if self.write_fault.is_some() {
-            return;
-        }
-        self.unsent_bytes += frame.len() + HEADER_BYTES;
-        self.unsent_since.get_or_insert_with(Instant::now);
-        match Pin::new(&mut self.stream).start_send(frame) {
-            // After a close nothing is sent, and the caller has seen the close or made it.
-            Ok(()) | Err(Error::Protocol(_) | Error::ConnectionClosed | Error::AlreadyClosed) => {}
-            Err(error) => self.write_fault = Some(End::from_error(error, self.notes())),
-        }
-    }
-
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, End>> {
-        if self.poll_flushed(cx) {
-            return Poll::Ready(Ok(Event::Flushed));
-        }
-        if self.pong_bytes > PONG_BYTES_MAX && self.write_fault.is_none() {
-            // Woken when the wire takes them.
-            return Poll::Pending;
-        }
-        match Pin::new(&mut self.stream).poll_next(cx) {
-            Poll::Ready(Some(Ok(message))) => Poll::Ready(Ok(self.seen(message))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.failed(error))),
-            Poll::Ready(None) => Poll::Ready(Err(self.closed.clone().unwrap_or(End::Fin))),
-            // Whatever had come before the fault has been read by now.
-            Poll::Pending => match &self.write_fault {
-                Some(fault) => Poll::Ready(Err(self.closed.clone().unwrap_or(fault.clone()))),
-                None => Poll::Pending,
-            },
-        }
-    }
-
-    /// True when the last of what was queued has just been taken.
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.unsent_since.is_none() || self.write_fault.is_some() {
-            return false;
-        }
-        match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Pending => false,
-            Poll::Ready(Ok(())) => {
-                (self.unsent_since, self.unsent_bytes, self.pong_bytes) = (None, 0, 0);
-                true
-            }
-            Poll::Ready(Err(error)) => {
-                self.write_fault = Some(End::from_error(error, self.notes()));
-                false
-            }
-        }
-    }
-
-    fn seen(&mut self, message: tungstenite::Message) -> Event {
-        match message {
-            tungstenite::Message::Text(text) => {
-                let text = ByteString::try_from(Bytes::from(text));
-                Event::Message(Message::Text(text.unwrap_or_default()))
-            }
-            tungstenite::Message::Binary(bytes) => Event::Message(Message::Binary(bytes)),
-            tungstenite::Message::Ping(payload) => {
-                // Its answer was queued below us and goes out with the next flush.
-                self.unsent_since.get_or_insert_with(Instant::now);
-                let answer = payload.len() + HEADER_BYTES;
-                self.unsent_bytes += answer;
-                self.pong_bytes += answer;
-                Event::Ping(payload)
-            }
-            tungstenite::Message::Pong(payload) => Event::Pong(payload),
-            tungstenite::Message::Close(frame) => {
-                let (code, text) = frame
-                    .map_or((1005, String::new()), |it| (it.code.into(), it.reason.to_string()));
-                self.closed.get_or_insert(End::ClosedByServer(code, text));
-                self.unsent_since.get_or_insert_with(Instant::now);
-                Event::Close
-            }
-            tungstenite::Message::Frame(_) => Event::Flushed,
-        }
-    }
-
-    fn failed(&mut self, error: Error) -> End {
-        // Who has said goodbye may hang up as it likes.
-        if let Some(closed) = &self.closed {
-            return closed.clone();
-        }
-        let end = End::from_error(error, self.notes());
-        if let Some(code) = end.our_code() {
-            // Written at once, as far as the wire has room.
-            self.close(code, "");
-        }
-        end
     }
 }

@@ -16,12 +16,27 @@ pub struct Answer {
 
 impl Answer {
     /// The first field of this name, in lower case.
+    ///
+    /// ```
+    /// use holdline::dial::Answer;
+    ///
+    /// let headers = vec![("retry-after".to_owned(), "5".to_owned())];
+    /// let answer = Answer { status: 503, headers, ..Answer::default() };
+    /// assert_eq!(answer.header("retry-after"), Some("5"));
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         let field = self.headers.iter().find(|(field, _)| field == name)?;
         Some(&field.1)
     }
 
     /// `Retry-After` in seconds (RFC 9110 section 10.2.3); a date is not understood.
+    ///
+    /// ```
+    /// # use holdline::dial::Answer;
+    /// # let headers = vec![("retry-after".to_owned(), "5".to_owned())];
+    /// # let answer = Answer { status: 503, headers, ..Answer::default() };
+    /// assert_eq!(answer.retry_after(), Some(std::time::Duration::from_secs(5)));
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
     }
@@ -76,6 +91,15 @@ impl Refusal {
         ["resolve", "connect", "tls", "status", "not_websocket", "hung_up", "timeout"];
 
     /// The word for logs and metrics.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::dial::Dial;
+    ///
+    /// let refusal = Dial::new("ws://127.0.0.1:1".parse()?).open().await.unwrap_err();
+    /// assert_eq!(refusal.label(), "connect");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn label(&self) -> &'static str {
         match self {
             Self::Resolve(_) => "resolve",
@@ -89,6 +113,17 @@ impl Refusal {
     }
 
     /// The HTTP status, where one came.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::dial::Dial;
+    ///
+    /// let nowhere = server.replace("/ws/echo", "/nowhere");
+    /// let refusal = Dial::new(nowhere.parse()?).open().await.unwrap_err();
+    /// assert_eq!(refusal.status(), Some(404));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status(answer) | Self::NotWebSocket(_, Some(answer)) => Some(answer.status),

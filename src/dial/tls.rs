@@ -34,12 +34,25 @@ impl Tls {
     ///
     /// # Errors
     /// When the text holds no certificate.
+    ///
+    /// ```no_run
+    /// use holdline::dial::Tls;
+    ///
+    /// assert!(Tls::default().trust(b"no certificate").is_err());
+    /// let tls = Tls::default().trust(&std::fs::read("ca.pem")?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, Invalid> {
         self.also.extend(certificates(pem)?);
         Ok(self)
     }
 
     /// Trusts anybody: for a look at a server whose certificate is known to be bad.
+    ///
+    /// ```
+    /// # use holdline::dial::Tls;
+    /// let tls = Tls::default().trust_anybody();
+    /// ```
     pub fn trust_anybody(mut self) -> Self {
         self.anybody = true;
         self
@@ -49,6 +62,13 @@ impl Tls {
     ///
     /// # Errors
     /// When one of them holds none.
+    ///
+    /// ```no_run
+    /// # use holdline::dial::Tls;
+    /// let (chain, key) = (std::fs::read("our.pem")?, std::fs::read("our.key")?);
+    /// let tls = Tls::default().identity(&chain, &key)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Invalid> {
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| Invalid::new(format!("no private key in the PEM text: {error}")))?;

@@ -21,11 +21,25 @@ pub struct ServerUrl {
 
 impl ServerUrl {
     /// Whether the connection is under TLS.
+    ///
+    /// ```
+    /// use holdline::dial::ServerUrl;
+    ///
+    /// assert!("wss://example.com".parse::<ServerUrl>()?.is_secure());
+    /// assert!(!"localhost:9000".parse::<ServerUrl>()?.is_secure());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_secure(&self) -> bool {
         self.url.scheme() == "wss"
     }
 
     /// The host as a resolver wants it: without brackets.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// assert_eq!("ws://[::1]:9000".parse::<ServerUrl>()?.host(), "::1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn host(&self) -> String {
         match self.url.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
@@ -35,17 +49,35 @@ impl ServerUrl {
     }
 
     /// The port, 80 or 443 where the URL has none.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// assert_eq!("wss://example.com".parse::<ServerUrl>()?.port(), 443);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn port(&self) -> u16 {
         self.url.port().unwrap_or(if self.is_secure() { 443 } else { 80 })
     }
 
     /// What the `Host` field says: the host, with its port where that is not the usual one.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// assert_eq!("ws://[::1]:9000/ws".parse::<ServerUrl>()?.authority(), "[::1]:9000");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// Path and query, as the request line has them.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// assert_eq!("ws://example.com/ws?a=b".parse::<ServerUrl>()?.path_and_query(), "/ws?a=b");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path_and_query(&self) -> String {
         match self.url.query() {
             Some(query) => format!("{}?{query}", self.url.path()),
@@ -54,6 +86,13 @@ impl ServerUrl {
     }
 
     /// The URL without its query, for logs: a query may hold a token.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// let url: ServerUrl = "ws://example.com/ws?token=x".parse()?;
+    /// assert_eq!(url.without_query(), "ws://example.com/ws");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn without_query(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
@@ -64,6 +103,15 @@ impl ServerUrl {
     /// this one's or below it. This one's query, if it has one, must be the other's too. A path
     /// with an encoded `/` or `\` lies nowhere but within the whole host: servers differ on
     /// whether `/ws/..%2fadmin` is `/admin`.
+    ///
+    /// ```
+    /// # use holdline::dial::ServerUrl;
+    /// let ws: ServerUrl = "ws://example.com/ws".parse()?;
+    /// assert!(ws.contains(&"ws://example.com/ws/echo".parse()?));
+    /// assert!(!ws.contains(&"ws://example.com/admin".parse()?));
+    /// assert!(!ws.contains(&"wss://example.com/ws/echo".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn contains(&self, other: &Self) -> bool {
         let (own, path) = (self.url.path(), other.url.path());
         let below = path.strip_prefix(own.trim_end_matches('/'));

@@ -30,17 +30,38 @@ pub(super) enum Fault {
 
 impl Observed {
     /// Whole frames from the peer so far, of any kind: the proof of life. Bytes prove nothing.
+    ///
+    /// ```
+    /// let observed = holdline::inbound::Observed::default();
+    /// assert_eq!(observed.frames(), 0);
+    /// ```
     pub fn frames(&self) -> u64 {
         self.frames.get()
     }
 
     /// When the first byte was seen of a frame or message that is begun and not finished.
     /// Nothing is unfinished any more after a fault or [`swallow`](Self::swallow).
-    pub fn unfinished_since(&self) -> Option<Instant> {
+    pub(crate) fn unfinished_since(&self) -> Option<Instant> {
         self.unfinished_since.get()
     }
 
     /// What the peer did wrong, if anything: `TooBig`, `BadData` or `ProtocolError`.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::rc::Rc;
+    /// use bytes::Bytes;
+    /// use futures_util::StreamExt;
+    /// use holdline::{disconnect::Disconnect, inbound::{Guard, InboundLimits, Observed}};
+    ///
+    /// let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+    /// let observed = Rc::new(Observed::default());
+    /// // Not masked, as every frame of a peer must be (RFC 6455 section 5.1).
+    /// let bytes = futures_util::stream::iter([Ok(Bytes::from_static(b"\x81\x02hi"))]);
+    /// Guard::new(bytes, limits, Rc::clone(&observed)).next().await;
+    /// assert_eq!(observed.fault(), Some(Disconnect::ProtocolError));
+    /// # });
+    /// ```
     pub fn fault(&self) -> Option<Disconnect> {
         self.fault.get().map(|fault| match fault {
             Fault::TooBig => Disconnect::TooBig,
@@ -51,17 +72,23 @@ impl Observed {
 
     /// The peer's close frame, once seen; [`Close::NO_CODE`] if it had no code, or an illegal
     /// one, or a reason that is not UTF-8.
-    pub fn peer_close(&self) -> Option<Close> {
+    pub(crate) fn peer_close(&self) -> Option<Close> {
         self.peer_close.get().cloned()
     }
 
     /// Whether the byte stream ended or failed: nothing more will come.
-    pub fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.ended.get()
     }
 
     /// To be called when our close is sent: from then on messages are neither kept nor let
     /// through, and nothing is a fault; only the peer's Close is looked for.
+    ///
+    /// ```
+    /// let observed = holdline::inbound::Observed::default();
+    /// observed.swallow();
+    /// assert_eq!(observed.fault(), None);
+    /// ```
     pub fn swallow(&self) {
         self.swallowing.set(true);
         self.unfinished_since.set(None);

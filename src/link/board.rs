@@ -216,6 +216,22 @@ pub struct Watch {
 impl Watch {
     /// First the status now, then each change as it comes; `None` when the link is over. A watcher
     /// that is more than 16 changes behind misses the oldest.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use holdline::link::{Link, State};
+    ///
+    /// let link = Link::to(&server)?;
+    /// let mut watch = link.watch();
+    /// while let Some(status) = watch.changed().await {
+    ///     println!("{}", status.state);
+    ///     if status.state == State::Open {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn changed(&mut self) -> Option<Status> {
         if let Some(first) = self.first.take() {
             return Some(first);

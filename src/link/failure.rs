@@ -28,6 +28,12 @@ pub enum Failure {
 
 impl Failure {
     /// Whether the message may have arrived at the server. Where false, it is safe to try again.
+    ///
+    /// ```
+    /// use holdline::link::Failure;
+    ///
+    /// assert!(!Failure::QueueFull(1024).maybe_sent(), "safe to send again");
+    /// ```
     pub fn maybe_sent(&self) -> bool {
         match self {
             Self::NoReplyInTime(_) | Self::Lost(_) | Self::Shutdown(true) => true,
@@ -40,6 +46,11 @@ impl Failure {
     }
 
     /// The word for logs and metrics.
+    ///
+    /// ```
+    /// # use holdline::link::Failure;
+    /// assert_eq!(Failure::QueueFull(1024).label(), "queue_full");
+    /// ```
     pub fn label(&self) -> &'static str {
         match self {
             Self::NotSentInTime(..) => "not_sent_in_time",

@@ -68,6 +68,15 @@ impl Options {
     }
 
     /// The defaults, for this dial.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdline::{dial::Dial, link::Options};
+    ///
+    /// let dial = Dial::new("wss://example.com/ws".parse()?);
+    /// let options = Options { request_timeout: Duration::from_secs(3), ..Options::new(dial) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(dial: Dial) -> Self {
         Self {
             dial,

@@ -58,6 +58,13 @@ pub struct Retry {
 
 impl Retry {
     /// As patient as told; `rng` draws the waits.
+    ///
+    /// ```
+    /// use holdline::link::{Patience, Retry};
+    ///
+    /// let retry = Retry::new(Patience::default(), fastrand::Rng::new());
+    /// assert_eq!(retry.tries(), 0);
+    /// ```
     pub fn new(patience: Patience, rng: Rng) -> Self {
         let backoff = Backoff::new(patience.backoff_first, patience.backoff_max, rng);
         Self { patience, backoff }
@@ -67,6 +74,15 @@ impl Retry {
     ///
     /// Never after 1008 (policy violation); slower after 1013 (try again later); at once after
     /// the first loss of a long-lived connection, whatever else ended it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use holdline::{dial::End, link::{Next, Patience, Retry}};
+    /// # let mut retry = Retry::new(Patience::default(), fastrand::Rng::new());
+    /// let day = Duration::from_secs(86_400);
+    /// assert_eq!(retry.after_end(&End::Fin, day), Next::AtOnce);
+    /// assert_eq!(retry.after_end(&End::ClosedByServer(1008, "no".into()), day), Next::Never);
+    /// ```
     pub fn after_end(&mut self, end: &End, lived: Duration) -> Next {
         let good = lived >= self.patience.stable_after;
         if good {
@@ -83,6 +99,15 @@ impl Retry {
     /// After a try that opened nothing.
     ///
     /// Never after 401 and 403; as slowly as `Retry-After` says after 503 and 429.
+    ///
+    /// ```
+    /// # use holdline::{dial::End, link::{Next, Patience, Retry}};
+    /// # let mut retry = Retry::new(Patience::default(), fastrand::Rng::new());
+    /// use holdline::dial::{Answer, Refusal};
+    ///
+    /// let refusal = Refusal::Status(Answer { status: 403, ..Answer::default() });
+    /// assert_eq!(retry.after_refusal(&refusal), Next::Never);
+    /// ```
     pub fn after_refusal(&mut self, refusal: &Refusal) -> Next {
         match refusal {
             Refusal::Status(answer) => match answer.status {
@@ -95,11 +120,28 @@ impl Retry {
     }
 
     /// Begins anew, when told to try from outside.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use holdline::{dial::End, link::{Next, Patience, Retry}};
+    /// # let mut retry = Retry::new(Patience::default(), fastrand::Rng::new());
+    /// retry.after_end(&End::Fin, Duration::ZERO);
+    /// retry.reset();
+    /// assert_eq!(retry.tries(), 0);
+    /// ```
     pub fn reset(&mut self) {
         self.backoff.reset();
     }
 
     /// Waits given since the last good connection.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use holdline::{dial::End, link::{Next, Patience, Retry}};
+    /// # let mut retry = Retry::new(Patience::default(), fastrand::Rng::new());
+    /// retry.after_end(&End::Fin, Duration::ZERO);
+    /// assert_eq!(retry.tries(), 1);
+    /// ```
     pub fn tries(&self) -> u32 {
         self.backoff.tries()
     }

@@ -28,6 +28,12 @@ impl State {
     pub const NAMES: [&str; 5] = ["CONNECTING", "OPEN", "CLOSING", "CLOSED", "RECONNECTING"];
 
     /// The name.
+    ///
+    /// ```
+    /// use holdline::link::State;
+    ///
+    /// assert_eq!(State::Open.name(), "OPEN");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Connecting => "CONNECTING",
@@ -60,6 +66,12 @@ pub enum Loss {
 impl Loss {
     /// The word for logs and metrics: one of [`End::LABELS`], [`Refusal::LABELS`] or
     /// `out_of_step`.
+    ///
+    /// ```
+    /// use holdline::{dial::End, link::Loss};
+    ///
+    /// assert_eq!(Loss::Ended(End::Reset).label(), "reset");
+    /// ```
     pub fn label(&self) -> &'static str {
         match self {
             Self::Ended(end) => end.label(),
@@ -69,6 +81,12 @@ impl Loss {
     }
 
     /// The close code, where a closing handshake took place.
+    ///
+    /// ```
+    /// # use holdline::{dial::End, link::Loss};
+    /// let loss = Loss::Ended(End::ClosedByServer(1012, "restarting".into()));
+    /// assert_eq!(loss.code(), Some(1012));
+    /// ```
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Ended(end) => end.code(),
@@ -77,6 +95,13 @@ impl Loss {
     }
 
     /// The HTTP status of a refused handshake.
+    ///
+    /// ```
+    /// use holdline::{dial::{Answer, Refusal}, link::Loss};
+    ///
+    /// let refusal = Refusal::Status(Answer { status: 403, ..Answer::default() });
+    /// assert_eq!(Loss::Refused(refusal).http_status(), Some(403));
+    /// ```
     pub fn http_status(&self) -> Option<u16> {
         match self {
             Self::Refused(refusal) => refusal.status(),

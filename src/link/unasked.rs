@@ -92,6 +92,16 @@ impl Messages {
     /// # Errors
     /// How many messages were missed, once, after which it goes on with the oldest that is kept;
     /// or that the link is over.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let link = holdline::link::Link::to(&server)?;
+    /// let mut messages = link.messages();
+    /// link.send("Hello").await?;
+    /// assert_eq!(messages.recv().await?, "Hello".into());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn recv(&mut self) -> Result<Message, RecvError> {
         let shared = Arc::clone(&self.shared);
         loop {
@@ -110,6 +120,17 @@ impl Messages {
     ///
     /// # Errors
     /// As [`recv`](Self::recv), or that there is none yet.
+    ///
+    /// ```
+    /// # let server = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/echo_server.rs"));
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let link = holdline::link::Link::to(&server)?;
+    /// use holdline::link::Messages;
+    ///
+    /// let mut messages = link.messages();
+    /// assert!(messages.try_recv().is_err(), "nothing was said");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn try_recv(&mut self) -> Result<Message, TryRecvError> {
         let mut kept = self.shared.lock();
         let missed = kept.first.saturating_sub(self.next);

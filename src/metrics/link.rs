@@ -47,6 +47,16 @@ impl LinkMetrics {
     ///
     /// # Panics
     /// Never: names are constants, checked by a test.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use holdline::{dial::Dial, link::{Link, Options, State}, metrics::LinkMetrics};
+    ///
+    /// let metrics = Arc::new(LinkMetrics::new(&[State::Open.name()], &["fin"], &["reply"]));
+    /// let dial = Dial::new("ws://example.com".parse()?);
+    /// let options = Options { metrics: Some(metrics), ..Options::new(dial) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(states: &[&str], losses: &[&str], outcomes: &[&str]) -> Self {
         Self::registered(states, losses, outcomes)
             .unwrap_or_else(|error| unreachable!("metric names are fixed: {error}"))
@@ -108,6 +118,14 @@ impl LinkMetrics {
     }
 
     /// Everything in Prometheus' text format 0.0.4.
+    ///
+    /// ```
+    /// # use holdline::metrics::LinkMetrics;
+    /// let metrics = LinkMetrics::new(&["OPEN"], &["fin"], &["reply"]);
+    /// let text = String::from_utf8(metrics.render())?;
+    /// assert!(text.contains("holdline_links{state=\"OPEN\"} 0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn render(&self) -> Vec<u8> {
         render(&self.registry)
     }

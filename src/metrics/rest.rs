@@ -45,7 +45,7 @@ impl RestMetrics {
     }
 
     /// A message was dealt with; `outcome` is one of [`REST_OUTCOMES`].
-    pub fn ended(&self, outcome: &str, began: Instant) {
+    pub(crate) fn ended(&self, outcome: &str, began: Instant) {
         debug_assert!(REST_OUTCOMES.contains(&outcome), "{outcome}");
         self.duration.with_label_values(&[outcome]).observe(began.elapsed().as_secs_f64());
     }

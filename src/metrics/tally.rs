@@ -8,7 +8,7 @@ use super::Metrics;
 /// One worker's count of messages and their bytes. Counting costs no atomic operation; what was
 /// counted shows in the metrics with the next [`flush`](Self::flush).
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     messages_in: LocalIntCounter,
     messages_out: LocalIntCounter,
     bytes_in: LocalIntCounter,
@@ -17,7 +17,7 @@ pub struct Tally {
 
 impl Tally {
     /// Nothing counted yet.
-    pub fn new(metrics: &Metrics) -> Self {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
         let local = |family: &IntCounterVec, way| family.with_label_values(&[way]).local();
         Self {
             messages_in: local(&metrics.messages, "in"),
@@ -28,19 +28,19 @@ impl Tally {
     }
 
     /// A message with `bytes` of payload came from a peer.
-    pub fn received(&self, bytes: usize) {
+    pub(crate) fn received(&self, bytes: usize) {
         self.messages_in.inc();
         self.bytes_in.inc_by(bytes as u64);
     }
 
     /// A data frame of `bytes`, header included, was handed to a peer's socket.
-    pub fn sent(&self, bytes: usize) {
+    pub(crate) fn sent(&self, bytes: usize) {
         self.messages_out.inc();
         self.bytes_out.inc_by(bytes as u64);
     }
 
     /// Adds what was counted to the metrics.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         for counter in [&self.messages_in, &self.messages_out, &self.bytes_in, &self.bytes_out] {
             counter.flush();
         }

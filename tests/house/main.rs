@@ -1,7 +1,9 @@
-//! The house rules a compiler does not check: floors, sizes, the two lines each file begins with.
+//! The house rules a compiler does not check: floors, sizes, the two lines each file begins with, an
+//! example for whatever the world may call.
 //! Formatting is left to rustfmt, everything about expressions to clippy.
 
 mod code;
+mod examples;
 mod samples;
 
 use std::{
@@ -11,6 +13,7 @@ use std::{
 };
 
 use code::{functions, imports, without_words};
+use examples::{without_example, world};
 
 /// The floors, from the ground up. A file imports from the floors below, and from its own floor as
 /// long as nothing goes round in a circle. A folder stands on the floor of the file it belongs to.
@@ -82,7 +85,11 @@ fn collect(root: &Path, folder: &str, files: &mut Vec<SourceFile>) {
 fn findings(files: &[SourceFile]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut sideways = BTreeMap::<&str, BTreeSet<&str>>::new();
+    let world = world(files);
     for file in files {
+        if world.contains(file.module()) {
+            findings.extend(without_example(file));
+        }
         findings.extend(heading(file));
         findings.extend(length(file));
         findings.extend(long_functions(file));

@@ -101,3 +101,24 @@ fn words_in_comments_and_literals_are_no_imports() {
                 macro_rules! m { () => { $crate::config::x } }\n";
     assert_eq!(found(&[("src/hub.rs", code)]), [""; 0]);
 }
+
+#[test]
+fn a_public_function_without_an_example_is_found_where_the_world_sees_it() {
+    let example = "/// Words.\n///\n/// ```\n/// x();\n/// ```\n";
+    let house = |code: &str| found(&[("src/lib.rs", "pub mod hub;"), ("src/hub.rs", code)]);
+    for code in
+        ["pub fn f() {}", "/// Words.\n#[must_use]\npub const fn f() {}", "pub async fn f() {}"]
+    {
+        let line = 2 + code.lines().count();
+        assert_eq!(house(code), [format!("src/hub.rs:{line}: f has no example")], "{code}");
+        assert_eq!(
+            house(&format!("{example}{}", code.replace("/// Words.\n", ""))),
+            [""; 0],
+            "{code}"
+        );
+        assert_eq!(found(&[("src/lib.rs", "mod hub;"), ("src/hub.rs", code)]), [""; 0], "{code}");
+    }
+    let neighbour = format!("{example}pub fn f() {{}}\n\npub fn g() {{}}");
+    assert_eq!(house(&neighbour), ["src/hub.rs:10: g has no example"]);
+    assert_eq!(house("pub(crate) fn f() {}\nfn g() {}\n// pub fn h() {}"), [""; 0]);
+}

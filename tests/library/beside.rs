@@ -12,7 +12,7 @@ use holdline::message::Room;
 use holdline::node::Node;
 
 use crate::harness::peer::Dial;
-use crate::harness::{Event, PATIENCE, Peer, Tcp, until};
+use crate::harness::{Event, PATIENCE, Peer, until};
 use crate::house::{config, ended_as, holds};
 
 fn lobby() -> Room {

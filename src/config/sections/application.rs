@@ -39,6 +39,15 @@ impl Default for Auth {
 
 impl Auth {
     /// Whether a token is asked for at all.
+    ///
+    /// ```
+    /// use holdline::config::{Config, Secret};
+    ///
+    /// let mut config = Config::default();
+    /// assert!(!config.auth.is_on());
+    /// config.auth.jwt_secret = Some(Secret::new("at least 32 bytes, and hard to guess"));
+    /// assert!(config.auth.is_on());
+    /// ```
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.jwt_secret.is_some() || self.jwt_public_key.is_some()
