@@ -85,7 +85,7 @@ impl Backend {
     /// ```
     /// # actix_rt::System::new().block_on(async {
     /// use actix_web::{HttpResponse, web};
-    /// use holdline::{backend::Backend, config::Config, message::Room, node::Node};
+    /// use holdline::{backend::Backend, message::Room, node::Node};
     ///
     /// /// `POST /say`: the body goes to everybody in the lobby.
     /// async fn say(node: web::Data<Node>, words: String) -> HttpResponse {
@@ -96,10 +96,8 @@ impl Backend {
     ///     }
     /// }
     ///
-    /// # let mut config = Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
-    /// let backend = Backend::bind(Node::new(config)?)?.configure(|app| {
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// let backend = Backend::bind(Node::new(config))?.configure(|app| {
     ///     app.route("/say", web::post().to(say));
     ///     // One of ours that should not be there.
     ///     app.route("/ws/echo", web::to(HttpResponse::NotFound));

@@ -34,7 +34,7 @@ use self::{
 };
 pub use self::{
     admission::Refused,
-    entry::{Activity, Entry},
+    entry::Entry,
     errand::{Late, Replies},
     seat::{Reservation, Seat},
     shard::Shard,

@@ -40,7 +40,14 @@ pub struct InboundLimits {
 impl InboundLimits {
     /// The largest payload the guard lets through in one frame, in bytes: what
     /// [`actix_ws::MessageStream::max_frame_size`] must be set to.
-    pub(crate) fn frame_bytes_max(&self) -> usize {
+    ///
+    /// ```
+    /// use holdline::inbound::InboundLimits;
+    ///
+    /// let limits = InboundLimits { message_bytes_max: 10, message_fragments_max: 1024 };
+    /// assert_eq!(limits.frame_bytes_max(), 125, "what a control frame may have");
+    /// ```
+    pub fn frame_bytes_max(&self) -> usize {
         self.message_bytes_max.max(CONTROL_BYTES_MAX)
     }
 }

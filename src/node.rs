@@ -17,7 +17,7 @@ pub use self::{
     failure::Failure,
     look::{Page, RoomView},
 };
-pub use crate::hub::Snapshot;
+pub use crate::hub::{Busy, Snapshot};
 
 use crate::{
     auth::Auth,
@@ -25,7 +25,7 @@ use crate::{
     config::Config,
     disconnect::{Close, Disconnect},
     frame,
-    hub::{Busy, Hub},
+    hub::Hub,
     message::{ConnectionId, Message, Room},
     metrics::Metrics,
     rest::Rest,
@@ -194,13 +194,35 @@ impl Node {
 
     /// Has the [backend](crate::backend::Backend) that serves this node drain and stop, as a signal
     /// to `holdline serve` does. From now on newcomers are refused. Asking again changes nothing.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// use holdline::{backend::Backend, node::Node};
+    ///
+    /// let node = Node::new(config);
+    /// node.drain();
+    /// // Returns when the node has drained, whatever the future that it was given does.
+    /// let backend = Backend::bind(node)?;
+    /// actix_rt::System::new().block_on(backend.run(std::future::pending()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(&self) {
         self.0.hub.refuse_new();
         self.0.stop.send_replace(true);
     }
 
-    /// Completes when a drain was asked for.
-    pub(crate) async fn drain_asked(&self) {
+    /// Completes when a [`drain`](Self::drain) was asked for. [`Backend`](crate::backend::Backend)
+    /// waits for it; a server that has Holdline's routes [mounted](crate::server::mount) should.
+    ///
+    /// ```
+    /// # use holdline::{config::Config, node::Node};
+    /// # actix_rt::System::new().block_on(async {
+    /// let node = Node::new(Config::default());
+    /// node.drain();
+    /// node.drain_asked().await;
+    /// # });
+    /// ```
+    pub async fn drain_asked(&self) {
         // The sender lives as long as this node does.
         let _ = self.0.stop.subscribe().wait_for(|stop| *stop).await;
     }

@@ -18,9 +18,7 @@ use crate::{callback::Callback, config::Config, node::Node};
 /// The configuration's (`InvalidInput`), or those of [`Backend::bind`] and [`Backend::start`].
 ///
 /// ```
-/// # let mut config = holdline::config::Config::default();
-/// # config.server.listen = ([127, 0, 0, 1], 0).into();
-/// # config.control.listen = ([127, 0, 0, 1], 0).into();
+/// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
 /// use holdline::callback::{Action, on_message};
 ///
 /// // Says everything again.
@@ -62,9 +60,7 @@ impl Backend {
     /// The system's, when it has no thread to give.
     ///
     /// ```
-    /// # let mut config = holdline::config::Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// use holdline::{backend::Backend, node::Node};
     ///
     /// let server = Backend::bind(Node::new(config)?)?.start()?;
@@ -94,9 +90,7 @@ impl Running {
     /// The node that is served: to publish, to list and to end connections, from any thread.
     ///
     /// ```
-    /// # let mut config = holdline::config::Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// # let server = holdline::serve(config, holdline::callback::on_message(|_, _| ()))?;
     /// let node = server.node().clone();
     /// std::thread::spawn(move || {
@@ -113,9 +107,7 @@ impl Running {
     /// The public listener's address.
     ///
     /// ```
-    /// # let mut config = holdline::config::Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// # let server = holdline::serve(config, holdline::callback::on_message(|_, _| ()))?;
     /// assert_ne!(server.public_address().port(), 0);
     /// # server.stop()?;
@@ -128,9 +120,7 @@ impl Running {
     /// The control listener's address.
     ///
     /// ```
-    /// # let mut config = holdline::config::Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// # let server = holdline::serve(config, holdline::callback::on_message(|_, _| ()))?;
     /// println!("http://{}/metrics", server.control_address());
     /// # server.stop()?;
@@ -140,6 +130,29 @@ impl Running {
         self.control
     }
 
+    /// Waits for what is done with the [`node`](Self::node), on a thread that has no runtime.
+    ///
+    /// # Errors
+    /// The system's, when it has no runtime to give.
+    ///
+    /// # Panics
+    /// Inside of a runtime: `.await` it there.
+    ///
+    /// ```
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
+    /// # let server = holdline::serve(config, holdline::callback::on_message(|_, _| ()))?;
+    /// use holdline::node::To;
+    ///
+    /// let told = server.block_on(server.node().deliver(&To::Everyone, &"hello".into()))?;
+    /// assert_eq!(told, Ok(0), "nobody is here");
+    /// # server.stop()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> io::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(runtime.block_on(future))
+    }
+
     /// Drains (every connection is told 1012, see [`drain::run`](crate::drain::run)), stops, and
     /// returns when that is done: after `drain.timeout` at the latest. It blocks its thread.
     ///
@@ -147,9 +160,7 @@ impl Running {
     /// Those of [`Backend::run`].
     ///
     /// ```
-    /// # let mut config = holdline::config::Config::default();
-    /// # config.server.listen = ([127, 0, 0, 1], 0).into();
-    /// # config.control.listen = ([127, 0, 0, 1], 0).into();
+    /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// # let server = holdline::serve(config, holdline::callback::on_message(|_, _| ()))?;
     /// let node = server.node().clone();
     /// server.stop()?;

@@ -64,6 +64,17 @@ impl Node {
     /// [`deliver`](Self::deliver) would. They do not wait for each other, unless a worker's queue
     /// is full: then the earlier ones are waited for. Dropped before its end it leaves the rest
     /// unsent.
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use holdline::{config::Config, node::{Node, To}};
+    ///
+    /// let node = Node::new(Config::default());
+    /// let lobby = To::Room("lobby".parse().unwrap());
+    /// let messages = [(lobby, "to the lobby".into()), (To::Everyone, "to all".into())];
+    /// assert_eq!(node.deliver_all(messages).await, [Ok(0), Ok(0)]);
+    /// # });
+    /// ```
     pub async fn deliver_all(
         &self,
         messages: impl IntoIterator<Item = (To, Message)>,
@@ -95,6 +106,17 @@ impl Node {
     ///
     /// # Errors
     /// [`Failure::NoConnection`], [`Failure::Busy`], [`Failure::Late`].
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use holdline::{config::Config, disconnect::Close, node::{Failure, Node}};
+    ///
+    /// let node = Node::new(Config::default());
+    /// let nobody = "0123456789abcdef".parse().unwrap();
+    /// let kicked = node.kick(nobody, Close::new(4000, "that will do")).await;
+    /// assert_eq!(kicked, Err(Failure::NoConnection));
+    /// # });
+    /// ```
     pub async fn kick(&self, id: ConnectionId, close: Close) -> Result<(), Failure> {
         let kicked = self.hub().kick(id, Disconnect::Kicked(close));
         match self.replies(kicked).await?.contains(&true) {

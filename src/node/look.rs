@@ -32,6 +32,16 @@ impl Node {
     ///
     /// # Errors
     /// [`Failure::NoConnection`], [`Failure::Busy`], [`Failure::Late`].
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use holdline::{config::Config, node::{Failure, Node}};
+    ///
+    /// let node = Node::new(Config::default());
+    /// let nobody = "0123456789abcdef".parse().unwrap();
+    /// assert_eq!(node.connection(nobody).await, Err(Failure::NoConnection));
+    /// # });
+    /// ```
     pub async fn connection(&self, id: ConnectionId) -> Result<Snapshot, Failure> {
         let told = self.replies(self.hub().view(id)).await?;
         told.into_iter().flatten().next().ok_or(Failure::NoConnection)
@@ -97,6 +107,15 @@ impl Node {
     ///
     /// # Errors
     /// [`Failure::NoRoom`], [`Failure::Busy`], [`Failure::Late`].
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use holdline::{config::Config, node::{Failure, Node}};
+    ///
+    /// let node = Node::new(Config::default());
+    /// assert_eq!(node.room(&"lobby".parse().unwrap()).await, Err(Failure::NoRoom));
+    /// # });
+    /// ```
     pub async fn room(&self, name: &Room) -> Result<RoomView, Failure> {
         let rooms = self.count_members(vec![name.clone()]).await?;
         rooms.into_iter().next().ok_or(Failure::NoRoom)
@@ -109,6 +128,17 @@ impl Node {
     ///
     /// # Errors
     /// [`Failure::Busy`], [`Failure::Late`].
+    ///
+    /// ```
+    /// # actix_rt::System::new().block_on(async {
+    /// use holdline::{config::Config, node::Node};
+    ///
+    /// let node = Node::new(Config::default());
+    /// for room in node.list_rooms(None, 100).await.unwrap().items {
+    ///     println!("{}: {} members", room.name, room.members);
+    /// }
+    /// # });
+    /// ```
     pub async fn list_rooms(
         &self,
         after: Option<&Room>,

@@ -197,7 +197,10 @@ fn served(route: Route, worker: &Worker) -> Result<Route, Refusal> {
 ///         .client_disconnect_timeout(Duration::ZERO)
 ///         .workers(node.config().server.workers)
 ///         .shutdown_signal(async move {
-///             let _ = tokio::signal::ctrl_c().await;
+///             tokio::select! {
+///                 _ = tokio::signal::ctrl_c() => {}
+///                 () = drained.drain_asked() => {}
+///             }
 ///             drain::run(&drained).await;
 ///         })
 ///         .shutdown_timeout(1)
