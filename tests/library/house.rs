@@ -33,10 +33,20 @@ pub async fn holds(node: &Node, connections: usize) {
     until("its connections", PATIENCE, held, |held| *held == connections).await;
 }
 
+/// Waits until as many bytes are queued in all outboxes.
+pub async fn queued(node: &Node, good: impl Fn(f64) -> bool) {
+    let bytes = async || scrape(node).sum("holdline_outbox_bytes");
+    until("its outboxes", PATIENCE, bytes, |bytes| good(*bytes)).await;
+}
+
+fn scrape(node: &Node) -> Scrape {
+    Scrape::parse(&String::from_utf8_lossy(&node.render_metrics()))
+}
+
 /// Waits until as many connections have ended for this reason, and sees that no other has.
 pub async fn ended_as(node: &Node, reason: &str, times: usize) {
     let ends = async || {
-        let scrape = Scrape::parse(&String::from_utf8_lossy(&node.render_metrics()));
+        let scrape = scrape(node);
         let name = "holdline_disconnects_total";
         (scrape.sum_of(name, "reason", reason), scrape.sum(name))
     };

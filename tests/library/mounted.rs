@@ -19,7 +19,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::harness::peer::{Dial, codec};
 use crate::harness::{Event, PATIENCE, Peer, Tcp, Vice, until};
-use crate::house::{config, ended_as, holds};
+use crate::house::{config, ended_as, holds, queued};
 
 /// Somebody's server, with Holdline's routes in it.
 struct Foreign {
@@ -192,9 +192,7 @@ async fn a_deaf_peer_loses_its_place_in_time_and_its_stream_by_the_kernel() {
     assert!(began.elapsed() >= Duration::from_secs(1), "not before limits.write_timeout");
     neighbour.text("nothing noticed").await;
     assert_eq!(neighbour.message().await, Event::Text("nothing noticed".to_owned()));
-    let bytes = async || String::from_utf8_lossy(&node.render_metrics()).into_owned();
-    let empty = |metrics: &String| metrics.contains("\nholdline_outbox_bytes 0\n");
-    until("empty outboxes", PATIENCE, bytes, empty).await;
+    queued(&node, |bytes| bytes == 0.0).await;
     // What actix still holds for it goes with TCP_USER_TIMEOUT.
     let held = async || is_open(inode);
     until("its descriptor", PATIENCE, held, |held| !held).await;
@@ -219,10 +217,13 @@ async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
     let mut config = deaf_config();
     config.limits.write_timeout = Duration::from_secs(60);
     config.limits.close_timeout = Duration::from_millis(300);
+    // Of which a quarter is for letting go.
+    config.drain.timeout = Duration::from_secs(2);
     let node = Node::new(config).expect("a node");
     let server = Foreign::plain(&node);
     let _deaf = deaf(&server).await;
     flood(&node, 50);
+    queued(&node, |bytes| bytes > 2e6).await;
     let mut peers = Vec::new();
     for _ in 0..8 {
         peers.push(server.connect("/ws/echo").await);
@@ -234,6 +235,8 @@ async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
     }
     assert_eq!(Dial::new(server.address, "/ws/echo").refused().await.status, 503);
     ended_as(&node, "drain", 9).await;
+    // Its stream is still there, with nothing behind it.
+    queued(&node, |bytes| bytes == 0.0).await;
 }
 
 #[tokio::test]
