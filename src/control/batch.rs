@@ -69,7 +69,7 @@ fn is_json(media_type: &str) -> Result<(), Problem> {
     {
         return Ok(());
     }
-    let detail = format!("a batch is application/json, and this is {media_type}");
+    let detail = format!("{CONTENT_TYPE}: a batch is application/json, and this is {media_type}");
     let title = "The body is of another type";
     Err(Problem::new(415, "media_type", title, detail).field(CONTENT_TYPE))
 }

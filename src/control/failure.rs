@@ -12,11 +12,14 @@ impl From<Failure> for Problem {
             Failure::NoRoom => (404, "no_room", "There is no such room"),
             Failure::Stale => (409, "stale_page", "The list has to be begun again"),
         };
+        if failure == Failure::Stale {
+            let detail = format!("after: {failure}: begin again, without it");
+            return Self::new(status, word, title, detail).field("after");
+        }
         let problem = Self::new(status, word, title, failure.to_string());
         match failure {
             Failure::Busy => problem.retry_after(1),
-            Failure::Stale => problem.field("after"),
-            Failure::Late | Failure::NoConnection | Failure::NoRoom => problem,
+            _ => problem,
         }
     }
 }

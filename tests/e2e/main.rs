@@ -44,6 +44,8 @@ mod rest_failures;
 mod callback;
 mod callback_failures;
 mod callback_pressure;
+// 12 What the operator and the application may ask.
+mod control;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod protocol;
