@@ -90,7 +90,7 @@ impl Callback for Strict {
         let unwanted = |status| Answer::Now(Err(Refusal::Unwanted(status, "no".to_owned())));
         match &*handshake.query {
             "word" => {
-                *self.last.lock().unwrap() = Some(caller.id);
+                *self.last.lock().expect("nobody panicked") = Some(caller.id);
                 let actions = vec![Action::Reply("welcome".into())];
                 let welcome = Welcome { user: Some("ann".to_owned()), actions };
                 Answer::later(async { Ok(welcome) })
