@@ -10,7 +10,7 @@ use crate::harness::application::{Application, Asked, Gate, Reply};
 use crate::harness::stage::Builder;
 use crate::harness::{Event, Peer, Stage, until, wait::PATIENCE};
 
-const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// A gateway, and a node behind it that asks this application.
 pub(crate) fn before(application: &Application) -> Builder {
