@@ -19,7 +19,7 @@ use holdline::{
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let node = Node::new(Config::load(None).map_err(io::Error::other)?.config);
+    let node = Node::new(Config::load(None).map_err(io::Error::other)?.config)?;
     let (mounted, draining) = (node.clone(), node.clone());
     let app = move || {
         App::new()

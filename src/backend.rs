@@ -97,7 +97,7 @@ impl Backend {
     /// }
     ///
     /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
-    /// let backend = Backend::bind(Node::new(config))?.configure(|app| {
+    /// let backend = Backend::bind(Node::new(config).unwrap())?.configure(|app| {
     ///     app.route("/say", web::post().to(say));
     ///     // One of ours that should not be there.
     ///     app.route("/ws/echo", web::to(HttpResponse::NotFound));

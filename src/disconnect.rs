@@ -36,6 +36,12 @@ impl Close {
     /// Whether a close frame may carry this code: one that the IANA registry assigns to close
     /// frames, or one of the ranges that are left to libraries (3000–3999) and applications
     /// (4000–4999).
+    ///
+    /// ```
+    /// use holdline::disconnect::Close;
+    ///
+    /// assert!(Close::is_legal(4001) && !Close::is_legal(1006));
+    /// ```
     pub fn is_legal(code: u16) -> bool {
         matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
@@ -44,6 +50,12 @@ impl Close {
     ///
     /// # Errors
     /// What is wrong with it.
+    ///
+    /// ```
+    /// # use holdline::disconnect::Close;
+    /// assert!(Close::new(4001, "logged out").check().is_ok());
+    /// assert!(Close::new(1005, "").check().is_err(), "it stands for a frame without a code");
+    /// ```
     pub fn check(&self) -> Result<(), &'static str> {
         if !Self::is_legal(self.code) {
             return Err("a close code is one of 1000 to 1003, 1007 to 1014 and 3000 to 4999");

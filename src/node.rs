@@ -199,7 +199,7 @@ impl Node {
     /// # let config = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/support/free_ports.rs"));
     /// use holdline::{backend::Backend, node::Node};
     ///
-    /// let node = Node::new(config);
+    /// let node = Node::new(config)?;
     /// node.drain();
     /// // Returns when the node has drained, whatever the future that it was given does.
     /// let backend = Backend::bind(node)?;
@@ -217,7 +217,7 @@ impl Node {
     /// ```
     /// # use holdline::{config::Config, node::Node};
     /// # actix_rt::System::new().block_on(async {
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// node.drain();
     /// node.drain_asked().await;
     /// # });

@@ -69,7 +69,7 @@ impl Node {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, node::{Node, To}};
     ///
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// let lobby = To::Room("lobby".parse().unwrap());
     /// let messages = [(lobby, "to the lobby".into()), (To::Everyone, "to all".into())];
     /// assert_eq!(node.deliver_all(messages).await, [Ok(0), Ok(0)]);
@@ -111,7 +111,7 @@ impl Node {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, disconnect::Close, node::{Failure, Node}};
     ///
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// let nobody = "0123456789abcdef".parse().unwrap();
     /// let kicked = node.kick(nobody, Close::new(4000, "that will do")).await;
     /// assert_eq!(kicked, Err(Failure::NoConnection));

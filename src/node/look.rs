@@ -37,7 +37,7 @@ impl Node {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, node::{Failure, Node}};
     ///
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// let nobody = "0123456789abcdef".parse().unwrap();
     /// assert_eq!(node.connection(nobody).await, Err(Failure::NoConnection));
     /// # });
@@ -112,7 +112,7 @@ impl Node {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, node::{Failure, Node}};
     ///
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// assert_eq!(node.room(&"lobby".parse().unwrap()).await, Err(Failure::NoRoom));
     /// # });
     /// ```
@@ -133,7 +133,7 @@ impl Node {
     /// # actix_rt::System::new().block_on(async {
     /// use holdline::{config::Config, node::Node};
     ///
-    /// let node = Node::new(Config::default());
+    /// let node = Node::new(Config::default()).unwrap();
     /// for room in node.list_rooms(None, 100).await.unwrap().items {
     ///     println!("{}: {} members", room.name, room.members);
     /// }

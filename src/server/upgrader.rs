@@ -293,3 +293,26 @@ fn shard(node: &Node) -> Rc<Shard> {
         shard
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_thread_has_one_shard_of_a_node_however_many_applications_it_serves() {
+        actix_rt::System::new().block_on(async {
+            let node = || Node::new(Config::default()).unwrap();
+            let (node, other) = (node(), node());
+            let (first, second) = (Upgrader::new(&node), Upgrader::new(&node));
+            assert!(Rc::ptr_eq(&first.0.shard, &second.0.shard));
+            let other = Upgrader::new(&other);
+            assert!(!Rc::ptr_eq(&first.0.shard, &other.0.shard));
+            drop((first, second));
+            // Gone with its last user, so that its place is free.
+            let shards =
+                SHARDS.with_borrow(|shards| shards.iter().filter_map(Weak::upgrade).count());
+            assert_eq!(shards, 1);
+        });
+    }
+}
