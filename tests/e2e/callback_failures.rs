@@ -232,8 +232,9 @@ async fn ends_that_nobody_hears_of_are_kept_up_to_a_limit_and_told_later() {
     }
     let dropped = async || stage.gauge("holdline_callback_dropped_total").await;
     until("two dropped", PATIENCE, dropped, |dropped| *dropped == 2.0).await;
-    let log = stage.lines();
-    assert!(log.iter().any(|line| line.raw.contains("callback.disconnects_max")), "it is said");
+    let said =
+        async || stage.lines().iter().any(|line| line.raw.contains("callback.disconnects_max"));
+    until("a line about it", PATIENCE, said, |said| *said).await;
     let back = Application::start_at(address, |_| Reply::new(204)).await;
     let events = told(&back, 3).await;
     assert_eq!(types(&events), ["disconnect"; 3]);
