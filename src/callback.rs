@@ -73,9 +73,6 @@ where
     }
 }
 
-/// The arrival of everything that was told, awaited by a shutdown on whatever thread it has.
-pub type Flushed = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// An answer that is awaited on the connection's own thread.
 pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
