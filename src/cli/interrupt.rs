@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
+    time::sleep,
 };
 
 /// Some supervisors signal the process and its group, so that one request to stop comes twice.
@@ -40,11 +42,18 @@ impl Interrupt {
         };
         let listener = move || {
             runtime.block_on(next());
-            let first = Instant::now();
             let _ = asked.try_send(());
-            while first.elapsed() < SAME_SIGNAL {
-                runtime.block_on(next());
-            }
+            runtime.block_on(async {
+                let first = Instant::now();
+                sleep(SAME_SIGNAL).await;
+                if first.elapsed() > SAME_SIGNAL * 3 / 2 {
+                    // We stood still; what came meanwhile is delivered as we go on.
+                    sleep(SAME_SIGNAL).await;
+                }
+                // What has come by now is the same, however late we are to look at it.
+                while next().now_or_never().is_some() {}
+                next().await;
+            });
             last();
             process::exit(1);
         };

@@ -1,7 +1,10 @@
 //! The signals that ask a process to stop: the first one politely, the second one at once.
 //! Leaves to the commands: what stopping politely means.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -37,7 +40,12 @@ impl Signals {
 }
 
 async fn exit_at_second_signal() {
+    let first = Instant::now();
     actix_rt::time::sleep(SAME_SIGNAL).await;
+    if first.elapsed() > SAME_SIGNAL * 3 / 2 {
+        // We stood still; what came meanwhile is delivered as we go on.
+        actix_rt::time::sleep(SAME_SIGNAL).await;
+    }
     let Ok(mut second) = Signals::new() else { return };
     let signal = second.next().await;
     log::warn!(signal; "second signal, exiting at once");

@@ -1,9 +1,12 @@
 //! The end of a bridge: nobody is let in, those inside finish, servers are told.
 //! Streams of messages end in `messages`.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::bridge::{Bridge, ask_patiently, freeze, problem, thaw};
+use crate::harness::wait::undisturbed;
 use crate::harness::{PATIENCE, Stage, until};
 
 /// A drain that waits for anything it need not wait for lasts longer than the test.
@@ -71,6 +74,37 @@ async fn an_idle_bridge_ends_at_once_also_by_ctrl_c() {
         assert!(bridge.process.ended(PATIENCE).await.success());
         stage.holds(0).await;
     }
+}
+
+/// A supervisor that signals the process and its group has asked once, also where the process stands
+/// still in between and sees the second signal long after it came.
+#[tokio::test]
+async fn a_signal_that_comes_twice_is_one() {
+    let mut stage = Stage::backend().start().await;
+    undisturbed("two signals within a moment", async || {
+        let mut bridge = Bridge::to_echo(&stage, &LONG).await;
+        freeze(&mut stage).await;
+        let inside = tokio::spawn(ask_patiently(bridge.address, "inside"));
+        bridge.has("in_flight", 1).await;
+        let began = Instant::now();
+        bridge.terminate();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bridge.process.signal(Signal::STOP);
+        bridge.process.signal(Signal::INT);
+        let is_one = began.elapsed() < Duration::from_millis(100);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bridge.process.signal(Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        thaw(&mut stage);
+        let inside = inside.await;
+        if !is_one {
+            return None;
+        }
+        assert_eq!(inside.expect("it was asked").text(), "inside");
+        assert!(bridge.process.ended(PATIENCE).await.success());
+        Some(())
+    })
+    .await;
 }
 
 #[tokio::test]
