@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::harness::stage::BINARY;
 use crate::harness::wait::PATIENCE;
+use crate::script::LATE;
 
 const ROWS: u16 = 50;
 /// Few, so that a long line meets the edge.
@@ -76,6 +77,12 @@ impl Person {
         self.types(&format!("{line}\r")).await;
     }
 
+    /// Waits until `text` is on the screen, behind waits that grow with each vain try.
+    pub async fn sees_at_last(&mut self, text: &str) {
+        let what = format!("{text:?} on the screen");
+        self.looks_for(PATIENCE * 3, &what, |screen| screen.contents().contains(text)).await;
+    }
+
     /// Waits until `text` is on the screen.
     pub async fn sees(&mut self, text: &str) {
         self.looks(&format!("{text:?} on the screen"), |screen| screen.contents().contains(text))
@@ -95,7 +102,16 @@ impl Person {
 
     /// Waits until the screen is as wanted.
     pub async fn looks(&mut self, what: &str, good: impl Fn(&vt100::Screen) -> bool) {
-        let limit = Instant::now() + PATIENCE;
+        self.looks_for(PATIENCE, what, good).await;
+    }
+
+    async fn looks_for(
+        &mut self,
+        within: Duration,
+        what: &str,
+        good: impl Fn(&vt100::Screen) -> bool,
+    ) {
+        let limit = Instant::now() + within;
         while !good(self.screen.screen()) {
             let more = timeout_at(limit, self.read()).await;
             let seen = self.screen.screen();
@@ -113,6 +129,11 @@ impl Person {
     /// What is on the screen.
     pub fn contents(&self) -> String {
         self.screen.screen().contents()
+    }
+
+    /// Whether the server took longer for its goodbye than is waited for, which nothing configures.
+    pub fn was_late(&self) -> bool {
+        self.contents().replace('\n', "").contains(LATE)
     }
 
     /// How often the text is on the screen.

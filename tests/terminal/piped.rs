@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::harness::Stage;
 use crate::harness::peer::Event;
-use crate::harness::wait::{PATIENCE, until};
-use crate::script::{Script, json, run};
+use crate::harness::wait::{PATIENCE, undisturbed, until};
+use crate::script::{Script, json, run, run_to_goodbye};
 use crate::stub::{self, Deed, Stub};
 
 #[tokio::test]
 async fn each_line_of_standard_input_is_a_message_and_the_answers_are_the_output() {
     let stage = Stage::gateway().start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
-    let ended = run(&["connect", &url], b"one\n\ntwo\nlast").await;
+    let ended = run_to_goodbye(&["connect", &url], b"one\n\ntwo\nlast").await;
     assert_eq!(
         (ended.code, ended.output),
         (Some(0), ["one", "", "two", "last"].map(String::from).into())
@@ -38,21 +38,26 @@ async fn text_for_a_program_is_left_as_it_is() {
 #[tokio::test]
 async fn x_is_sent_instead_of_the_input_and_w_waits_for_the_answers() {
     let stage = Stage::backend().start().await;
-    let url = format!("ws://{}/ws/rooms/tea", stage.address());
-    let mut peer = stage.connect("/ws/rooms/tea").await;
-    let mut script = Script::starts(&["connect", &url, "-x", "one", "-x", "--two", "-w", "1.5"]);
-    let began = Instant::now();
-    script.gives(b"not this\n").await;
-    for text in ["one", "--two"] {
-        assert_eq!(peer.message().await, Event::Text(text.to_owned()));
-    }
-    peer.text("late answer").await;
-    assert_eq!(script.says("late").await, "late answer");
-    let ended = script.ended().await;
-    assert_eq!((ended.code, ended.output.len()), (Some(0), 0));
-    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
-    assert_eq!(peer.message().await, Event::Text("late answer".to_owned()));
-    peer.echoes("alone").await;
+    undisturbed("an answer within the wait", async || {
+        let room = format!("/ws/rooms/{:x}", fastrand::u64(..));
+        let url = format!("ws://{}{room}", stage.address());
+        let mut peer = stage.connect(&room).await;
+        let arguments = ["connect", &url, "-x", "one", "-x", "--two", "-w", "1.5"];
+        let (mut script, began) = (Script::starts(&arguments), Instant::now());
+        script.gives(b"not this\n").await;
+        for text in ["one", "--two"] {
+            assert_eq!(peer.message().await, Event::Text(text.to_owned()));
+        }
+        peer.text("late answer").await;
+        assert_eq!(script.comes_to_say("late").await?, "late answer");
+        let ended = script.ended().await.in_time()?;
+        assert_eq!((ended.code, ended.output.len()), (Some(0), 0));
+        assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+        assert_eq!(peer.message().await, Event::Text("late answer".to_owned()));
+        peer.echoes("alone").await;
+        Some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -60,7 +65,8 @@ async fn without_w_the_answers_to_x_are_waited_for_two_seconds() {
     let stage = Stage::backend().start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
     let began = Instant::now();
-    let ended = run(&["connect", &url, "--slash", "-P", "-x", "hi", "-x", "/ping x"], b"").await;
+    let arguments = ["connect", &url, "--slash", "-P", "-x", "hi", "-x", "/ping x"];
+    let ended = run_to_goodbye(&arguments, b"").await;
     assert_eq!((ended.code, ended.output), (Some(0), vec!["hi".to_owned()]));
     assert!(ended.errors.contains("Received pong (data: \"x\")"), "{}", ended.errors);
     assert!(began.elapsed() >= Duration::from_secs(2));
@@ -85,7 +91,7 @@ async fn a_wait_of_minus_one_holds_on_until_the_server_closes() {
 async fn binary_is_hexadecimal_both_ways() {
     let stage = Stage::backend().start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
-    let ended = run(&["connect", &url, "--hex"], b"68656c6c6f\n00 FF\n").await;
+    let ended = run_to_goodbye(&["connect", &url, "--hex"], b"68656c6c6f\n00 FF\n").await;
     let lines = ["binary 5 bytes: 68656c6c6f", "binary 2 bytes: 00ff"].map(String::from);
     assert_eq!((ended.code, ended.output), (Some(0), lines.into()));
 }
@@ -94,7 +100,8 @@ async fn binary_is_hexadecimal_both_ways() {
 async fn what_cannot_be_sent_is_told_and_remembered_and_the_rest_is_sent() {
     let stage = Stage::backend().start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
-    let ended = run(&["connect", &url, "--slash"], b"one\n\xff\xfe\n/nope\ntwo\n").await;
+    let input = b"one\n\xff\xfe\n/nope\ntwo\n";
+    let ended = run_to_goodbye(&["connect", &url, "--slash"], input).await;
     assert_eq!((ended.code, ended.output), (Some(1), ["one", "two"].map(String::from).into()));
     assert!(ended.errors.contains("error: not sent: a line that is not UTF-8"), "{}", ended.errors);
     assert!(ended.errors.contains("error: unrecognized slash command /nope"), "{}", ended.errors);
@@ -104,16 +111,19 @@ async fn what_cannot_be_sent_is_told_and_remembered_and_the_rest_is_sent() {
 async fn with_json_everything_is_a_record_on_standard_output() {
     let stage = Stage::backend().ping_interval("300ms").start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
-    let mut script = Script::starts(&["connect", &url, "--json", "--slash"]);
-    assert_eq!(script.event("open").await["address"], stage.address().to_string());
-    script.gives(b"hello\n/binary 00ff\n/ping x\n").await;
-    assert_eq!(script.event("message").await["text"], "hello");
-    assert_eq!(script.event("message").await["binary"], "00ff");
-    assert!(script.event("ping").await["text"].is_string());
-    script.gives(b"/ping y\n").await;
-    assert_eq!(script.event("pong").await["text"], "y");
-    script.ends_input();
-    let ended = script.ended().await;
+    let ended = undisturbed("a goodbye", async || {
+        let mut script = Script::starts(&["connect", &url, "--json", "--slash"]);
+        assert_eq!(script.event("open").await["address"], stage.address().to_string());
+        script.gives(b"hello\n/binary 00ff\n/ping x\n").await;
+        assert_eq!(script.event("message").await["text"], "hello");
+        assert_eq!(script.event("message").await["binary"], "00ff");
+        assert!(script.event("ping").await["text"].is_string());
+        script.gives(b"/ping y\n").await;
+        assert_eq!(script.event("pong").await["text"], "y");
+        script.ends_input();
+        script.ended().await.in_time()
+    });
+    let ended = ended.await;
     let records: Vec<_> = ended.output.iter().map(|line| json(line)).collect();
     let close = records.last().expect("a last record");
     assert_eq!((&close["event"], &close["reason"]), (&"close".into(), &"closed_by_us".into()));
@@ -125,21 +135,30 @@ async fn with_json_everything_is_a_record_on_standard_output() {
 async fn losses_refusals_and_waits_are_records_too() {
     let mut stage = Stage::backend().start().await;
     let url = format!("ws://{}/ws/rooms/tea", stage.address());
-    let mut script = Script::starts(&["connect", &url, "--json"]);
-    script.event("open").await;
-    stage.node().kill().await;
-    let lost = script.event("lost").await;
-    assert!(["fin", "reset"].contains(&lost["reason"].as_str().unwrap()), "{lost}");
-    assert!(script.event("reconnecting").await["wait_ms"].is_number());
-    assert_eq!(script.event("refused").await["reason"], "connect");
-    // Given while there is no connection, and sent when there is one.
-    script.gives(b"kept\nand this\n").await;
-    script.ends_input();
-    stage.node().restart().await;
-    script.event("open").await;
-    assert_eq!(script.event("message").await["text"], "kept");
-    assert_eq!(script.event("message").await["text"], "and this");
-    assert_eq!(script.ended().await.code, Some(0));
+    undisturbed("a goodbye", async || {
+        let mut script = Script::starts(&["connect", &url, "--json"]);
+        script.event("open").await;
+        stage.node().kill().await;
+        let lost = script.event("lost").await;
+        assert!(["fin", "reset"].contains(&lost["reason"].as_str().unwrap()), "{lost}");
+        assert!(script.event("reconnecting").await["wait_ms"].is_number());
+        assert_eq!(script.event("refused").await["reason"], "connect");
+        // Given while there is no connection, and sent when there is one.
+        script.gives(b"kept\nand this\n").await;
+        script.ends_input();
+        stage.node().restart().await;
+        script.event("open").await;
+        let ended = script.ended().await.in_time()?;
+        let records = ended.output.iter().map(|line| json(line));
+        let messages: Vec<_> = records.filter(|record| record["event"] == "message").collect();
+        assert_eq!((messages.len(), ended.code), (2, Some(0)), "{messages:?}");
+        assert_eq!(
+            (&messages[0]["text"], &messages[1]["text"]),
+            (&"kept".into(), &"and this".into())
+        );
+        Some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -179,7 +198,12 @@ async fn the_options_of_the_handshake_arrive() {
 
 #[tokio::test]
 async fn a_slow_server_slows_the_script_down_and_loses_nothing() {
-    const LINES: usize = 20_000;
+    undisturbed("a goodbye", slowed_down).await;
+}
+
+/// None when the server was late with its goodbye.
+async fn slowed_down() -> Option<()> {
+    const LINES: usize = 10_000;
     // It reads nothing for a while after its first frame.
     let stub = Stub::start(Vec::new(), {
         let mut first = true;
@@ -192,7 +216,8 @@ async fn a_slow_server_slows_the_script_down_and_loses_nothing() {
         }
     })
     .await;
-    let mut script = Script::starts(&["connect", &stub.url()]);
+    // The stub answers no pings.
+    let mut script = Script::starts(&["connect", &stub.url(), "--ping-interval", "off"]);
     let line = [&[b'x'; 1023][..], b"\n"].concat();
     let (mut given, began) = (0, Instant::now());
     while given < LINES && began.elapsed() < Duration::from_millis(700) {
@@ -204,17 +229,18 @@ async fn a_slow_server_slows_the_script_down_and_loses_nothing() {
         }
         given += 1;
     }
-    assert!(given < LINES, "20 MiB went somewhere within a second");
+    assert!(given < LINES, "10 MiB went somewhere within a second");
     for _ in given..LINES {
         script.gives(&line).await;
     }
     script.ends_input();
-    let ended = script.ended().await;
+    let ended = script.ended().await.in_time()?;
     assert_eq!(ended.code, Some(0), "{}", ended.errors);
     let heard = stub.heard().frames;
     let texts = heard.iter().filter(|frame| frame.0 == stub::TEXT);
     let bytes: usize = texts.map(|frame| frame.1.len()).sum();
     assert!(bytes >= (LINES - 1) * 1023, "{bytes} bytes arrived");
+    Some(())
 }
 
 #[tokio::test]

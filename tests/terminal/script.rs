@@ -10,7 +10,10 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::harness::stage::BINARY;
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::{PATIENCE, undisturbed};
+
+/// What is said when a server was late with its goodbye.
+pub const LATE: &str = "did not answer the close within 2s";
 
 /// A holdline that runs; it ends with the test.
 pub struct Script {
@@ -25,6 +28,19 @@ pub struct Ended {
     pub code: Option<i32>,
     pub output: Vec<String>,
     pub errors: String,
+}
+
+impl Ended {
+    /// Whether the server took longer for its goodbye than is waited for, which nothing configures.
+    pub fn was_late(&self) -> bool {
+        let unanswered = r#""event":"unanswered""#;
+        self.errors.contains(LATE) || self.output.iter().any(|line| line.contains(unanswered))
+    }
+
+    /// None when the server was late with its goodbye: for an attempt that must be made anew then.
+    pub fn in_time(self) -> Option<Self> {
+        Some(self).filter(|ended| !ended.was_late())
+    }
 }
 
 impl Script {
@@ -77,10 +93,17 @@ impl Script {
 
     /// Waits until a line of its output has `text` in it.
     pub async fn says(&mut self, text: &str) -> String {
+        let said = self.comes_to_say(text).await;
+        said.unwrap_or_else(|| panic!("{text:?} before the end"))
+    }
+
+    /// The same; none when its output ends before.
+    pub async fn comes_to_say(&mut self, text: &str) -> Option<String> {
         loop {
-            let line = self.line().await;
+            let line = timeout(PATIENCE, self.output.next_line()).await.expect("a line in time");
+            let line = line.expect("the output is text")?;
             if line.contains(text) {
-                return line;
+                return Some(line);
             }
         }
     }
@@ -119,6 +142,11 @@ pub async fn run(arguments: &[&str], input: &[u8]) -> Ended {
     script.gives(input).await;
     script.ends_input();
     script.ended().await
+}
+
+/// The same, again where the server was late with its goodbye.
+pub async fn run_to_goodbye(arguments: &[&str], input: &[u8]) -> Ended {
+    undisturbed("a goodbye", async || run(arguments, input).await.in_time()).await
 }
 
 /// A line of `--json`.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 pub const TEXT: u8 = 1;
@@ -71,7 +71,12 @@ impl Stub {
     where
         F: FnMut(&Frame) -> Deed + Clone + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Takes little into the kernel, so that a far end soon feels that nobody reads; but more than
+        // a packet, or every packet would wait.
+        socket.set_recv_buffer_size(128 * 1024).expect("a small buffer");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let listener = socket.listen(64).expect("it listens");
         let address = listener.local_addr().expect("it listens");
         let heard = Arc::new(Mutex::new(Heard::default()));
         let log = heard.clone();
