@@ -163,9 +163,6 @@ impl Connection {
         if let Poll::Ready(reaction) = self.work.poll_answer(cx) {
             return Poll::Ready(Event::Answered(reaction));
         }
-        if self.work.waits_for_room() && !self.outbox().is_congested() {
-            self.carry_on();
-        }
         self.pause_or_resume();
         if self.turn == MESSAGES_PER_TURN {
             // The deadlines get their turn too: a peer that never pauses is pinged all the same.

@@ -8,6 +8,7 @@
 mod body;
 mod budget;
 mod ending;
+mod patience;
 
 use std::{
     cell::{Cell, RefCell},
@@ -70,6 +71,8 @@ pub struct Outbox {
 struct Lanes {
     data: VecDeque<(Rc<Charged>, Instant)>,
     bytes: usize,
+    /// What waits until the data lane is not congested. Only while it is, anything is here.
+    waiting: VecDeque<Rc<Charged>>,
     control: VecDeque<(Control, Instant)>,
     close: Option<(Bytes, Instant)>,
     /// Whose turn it is while both lanes have something: alternating starves neither.
@@ -213,6 +216,7 @@ impl Outbox {
 impl Lanes {
     fn clear_data(&mut self) {
         self.data = VecDeque::new();
+        self.waiting = VecDeque::new();
         self.bytes = 0;
     }
 

@@ -18,6 +18,7 @@ use self::request::{Asked, Refused, Rules};
 use crate::{
     callback::{Action, Answer, Caller, Failure, Reaction},
     config::Config,
+    frame,
     message::Message,
     metrics::{Metrics, RestMetrics},
     upstream::{self, Bounds, Upstream},
@@ -65,9 +66,10 @@ impl Rest {
             rules: Arc::new(rules),
             upstream,
             bounds: Bounds { timeout: rest.timeout, answer_bytes_max: rest.answer_bytes_max },
-            // Half of the outbox: a connection hands an answer on while no more than the other
-            // half is taken, so it always fits.
-            message_bytes_max: config.limits.outbox_bytes_max / 2,
+            // Half of the outbox: an answer is let in while no more than the other half is taken,
+            // so it always fits.
+            message_bytes_max: (config.limits.outbox_bytes_max / 2)
+                .saturating_sub(frame::HEADER_BYTES_MAX),
             places: Arc::new(Semaphore::new(rest.in_flight_total)),
             metrics: metrics.rest.clone(),
         }))))

@@ -34,8 +34,7 @@ pub(super) struct Work {
     rest: Option<Rest>,
     /// Answers that are awaited; made when the first one is.
     awaited: Option<FuturesUnordered<Later<Reaction>>>,
-    /// What is still to be done, in order: the first step found a mailbox full, or the outbox of
-    /// a connection of `/ws/rest` congested.
+    /// What is still to be done, in order: the first step found a mailbox full.
     steps: VecDeque<Step>,
     /// When to try the first step again.
     retry_at: Option<Instant>,
@@ -64,13 +63,6 @@ impl From<Action> for Step {
     }
 }
 
-impl Step {
-    /// When to try it again: a mailbox tells nobody that it has room, an outbox does.
-    fn retry_at(&self) -> Option<Instant> {
-        matches!(self, Self::Publish(..)).then(|| Instant::now() + PUBLISH_RETRY)
-    }
-}
-
 impl Work {
     pub(super) fn new(callback: Option<Arc<dyn Callback>>, rest: Option<Rest>) -> Self {
         Self { callback, rest, ..Self::default() }
@@ -88,11 +80,6 @@ impl Work {
     /// When the first step is tried again.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at
-    }
-
-    /// Whether the first step waits until the outbox has room.
-    pub(super) fn waits_for_room(&self) -> bool {
-        self.retry_at.is_none() && !self.steps.is_empty()
     }
 
     pub(super) fn awaited(&self) -> usize {
@@ -180,13 +167,13 @@ impl Connection {
         }
     }
 
-    /// Tries again what found no room, and goes on with what stands behind it.
+    /// Tries again what found a mailbox full, and goes on with what stands behind it.
     pub(super) fn carry_on(&mut self) {
         self.work.retry_at = None;
         while let Some(step) = self.work.steps.pop_front() {
             if let Err(step) = self.step(step) {
-                self.work.retry_at = step.retry_at();
                 self.work.steps.push_front(step);
+                self.work.retry_at = Some(Instant::now() + PUBLISH_RETRY);
                 return;
             }
         }
@@ -195,7 +182,7 @@ impl Connection {
     /// What was taken from the peer goes out, as far as there is room for it by now.
     pub(super) fn carry_on_for_the_last_time(&mut self) {
         for step in std::mem::take(&mut self.work.steps) {
-            if let Err(Step::Publish(..)) = self.step(step) {
+            if self.step(step).is_err() {
                 let id = self.seat.id();
                 log::warn!(id:%; "a publication is lost: its connection ended while it waited");
             }
@@ -206,8 +193,8 @@ impl Connection {
         let step = if self.work.steps.is_empty() { self.step(step) } else { Err(step) };
         if let Err(step) = step {
             if self.work.steps.is_empty() {
-                self.work.retry_at = step.retry_at();
-                self.node.metrics().publishes_delayed.inc_by(self.work.retry_at.is_some().into());
+                self.node.metrics().publishes_delayed.inc();
+                self.work.retry_at = Some(Instant::now() + PUBLISH_RETRY);
             }
             self.work.steps.push_back(step);
         }
@@ -219,10 +206,8 @@ impl Connection {
         match step {
             // Many answers can come at once, each half as large as the outbox; a peer must not be
             // slow because of what it asked for itself.
-            Step::Send(frame)
-                if seat.entry.caller.route == Route::Rest && seat.outbox.is_congested() =>
-            {
-                return Err(Step::Send(frame));
+            Step::Send(frame) if seat.entry.caller.route == Route::Rest => {
+                seat.shard.send_patiently(&seat.outbox, frame);
             }
             Step::Send(frame) => seat.shard.send(&seat.outbox, frame),
             Step::Publish(room, frame) => {

@@ -85,6 +85,12 @@ impl Shard {
         self.shed();
     }
 
+    /// The same for what the peer asked for itself: it waits until the outbox has room.
+    pub fn send_patiently(&self, outbox: &Outbox, frame: Bytes) {
+        outbox.push_patiently(Charged::new(frame, &self.budget), Instant::now());
+        self.shed();
+    }
+
     /// Queues a frame for every member of `room`, here at once and on other shards by mail.
     /// All or nothing.
     ///

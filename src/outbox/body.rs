@@ -105,6 +105,7 @@ impl Outbox {
 
     fn count_data(&self, lanes: &mut Lanes, was_congested: bool, bytes: usize) {
         lanes.bytes -= bytes;
+        lanes.admit(&self.limits);
         if was_congested && !lanes.is_congested(&self.limits) {
             wake(&self.task);
         }

@@ -32,6 +32,11 @@ impl Line {
         self.outbox.push(&Charged::new(Bytes::from_static(bytes), &self.budget), self.now)
     }
 
+    fn push_patiently(&self, bytes: &'static [u8]) -> bool {
+        let frame = Charged::new(Bytes::from_static(bytes), &self.budget);
+        self.outbox.push_patiently(frame, self.now)
+    }
+
     /// What the dispatcher would get now: a frame, the end, or nothing yet.
     fn poll(&mut self) -> Poll<Option<Bytes>> {
         let body = Pin::new(self.body.as_mut().expect("the body is there"));
@@ -178,4 +183,48 @@ fn a_half_full_outbox_is_congested_until_it_has_drained() {
     assert!(line.outbox.is_congested());
     assert!(line.poll().is_ready());
     assert!(!line.outbox.is_congested());
+}
+
+#[test]
+fn what_a_peer_asked_for_waits_for_room_in_order_and_never_makes_it_slow() {
+    let mut line = Line::new();
+    let half: [&[u8]; 6] = [&[1; 50], &[2; 50], &[3; 50], &[4; 50], &[5], &[6; 50]];
+    assert!(half.iter().all(|frame| line.push_patiently(frame)));
+    // The first two make it congested, the others wait; all are charged.
+    assert_eq!((line.outbox.bytes(), line.budget.used()), (100, 251));
+    assert!(line.outbox.is_congested() && line.outbox.why().is_none());
+    assert_eq!(line.poll(), Poll::Ready(Some(Bytes::from_static(half[0]))));
+    assert_eq!(line.outbox.bytes(), 100, "the third is in");
+    assert_eq!(line.frames(), half[1..]);
+    assert_eq!((line.outbox.bytes(), line.budget.used()), (0, 0));
+    assert!(!line.outbox.is_congested());
+    assert!(line.push(b"x"), "and the queue is as it was");
+}
+
+#[test]
+fn what_waits_for_room_is_late_from_the_moment_when_it_finds_some() {
+    let mut line = Line::new();
+    line.now = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+    let first: [&'static [u8]; 3] = [&[1; 50], &[2; 50], &[3; 50]];
+    assert!(first.iter().all(|frame| line.push_patiently(frame)));
+    assert_eq!(line.outbox.oldest(), Some(line.now));
+    assert!(line.poll().is_ready() && line.poll().is_ready());
+    assert!(line.outbox.oldest() > Some(line.now));
+}
+
+#[test]
+fn what_waits_for_room_goes_before_a_drain_s_close_and_is_dropped_with_a_slow_peer_s_queue() {
+    let frames: [&'static [u8]; 3] = [&[1; 50], &[2; 50], &[3; 50]];
+    for (why, goes) in [(Disconnect::Drain, 3), (Disconnect::Slow, 0)] {
+        let mut line = Line::new();
+        assert!(frames.iter().all(|frame| line.push_patiently(frame)));
+        line.outbox.end(why.clone(), line.now);
+        assert!(!line.push_patiently(b"too late"));
+        assert_eq!(line.budget.used(), 50 * goes, "{why:?}");
+        assert_eq!(line.frames().len(), goes + 1, "{why:?}: and the close");
+    }
+    let line = Line::new();
+    assert!(frames.iter().all(|frame| line.push_patiently(frame)));
+    line.outbox.shed(line.now);
+    assert_eq!(line.budget.used(), 0);
 }
