@@ -18,7 +18,7 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_http::{HttpService, KeepAlive};
 use actix_server::ServerBuilder;
-use actix_service::map_config;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route,
     dev::AppConfig,
@@ -35,7 +35,13 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use self::query::Query;
-use crate::{metrics::CONTENT_TYPE, node::Node, problem::Problem, readiness};
+use crate::{
+    metrics::CONTENT_TYPE,
+    node::Node,
+    problem::Problem,
+    readiness,
+    socket::{Socket, SocketLimits},
+};
 
 /// Longer than a usual scrape interval, so that Prometheus keeps its connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -73,12 +79,18 @@ pub fn listen(
     });
     builder.listen("control", listener, move || {
         let app = App::new().app_data(shared.clone()).wrap(from_fn(admit::admit)).configure(routes);
-        HttpService::build()
+        let config = shared.node.config();
+        let http = HttpService::build()
             .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-            .client_request_timeout(shared.node.config().server.handshake_timeout)
+            .client_request_timeout(config.server.handshake_timeout)
             .client_disconnect_timeout(Duration::ZERO)
-            .h1(map_config(app, |()| AppConfig::default()))
-            .tcp()
+            .h1(map_config(app, |()| AppConfig::default()));
+        // Whoever asks and takes no answer is not kept for ever either.
+        let limits = SocketLimits {
+            write_timeout: config.limits.write_timeout,
+            handshake_timeout: KEEP_ALIVE.max(config.server.handshake_timeout),
+        };
+        fn_service(Socket::acceptor(limits)).and_then(http)
     })
 }
 

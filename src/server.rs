@@ -9,7 +9,6 @@ mod subprotocol;
 mod upgrader;
 
 use std::{
-    future::ready,
     io,
     net::{IpAddr, Ipv4Addr, TcpListener},
     rc::Rc,
@@ -17,8 +16,7 @@ use std::{
     time::Duration,
 };
 
-use actix_http::{HttpService, KeepAlive, error::DispatchError};
-use actix_rt::net::TcpStream;
+use actix_http::{HttpService, KeepAlive};
 use actix_server::ServerBuilder;
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
@@ -92,15 +90,8 @@ pub(crate) fn listen(
             .on_connect_ext(|socket: &Socket, data| {
                 data.insert(socket.control());
             });
-        fn_service(move |io: TcpStream| {
-            let address = io.peer_addr().ok();
-            let socket = Socket::accept(io, limits).map_err(|error| {
-                log::debug!(peer:? = address, error:%; "an accepted stream could not be set up");
-                DispatchError::Io(error)
-            });
-            ready(socket.map(|socket| (socket, address)))
-        })
-        .and_then(http.h1(map_config(app, |()| AppConfig::default())))
+        fn_service(Socket::acceptor(limits))
+            .and_then(http.h1(map_config(app, |()| AppConfig::default())))
     })
 }
 

@@ -9,12 +9,14 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     io,
+    net::SocketAddr,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
+use actix_http::error::DispatchError;
 use actix_rt::net::{ActixStream, Ready, TcpStream};
 use actix_rt::time::{Sleep, sleep};
 use socket2::SockRef;
@@ -143,6 +145,9 @@ pub struct Socket {
     answered: bool,
 }
 
+/// A stream that was accepted, and where it comes from.
+type Accepted = std::future::Ready<Result<(Socket, Option<SocketAddr>), DispatchError>>;
+
 /// Sets what every accepted stream should have: no delay, a bounded send buffer (`SO_SNDBUF`), and
 /// `TCP_USER_TIMEOUT` (tcp(7)): the kernel gives it up when nothing is acknowledged, or accepted,
 /// for `write_timeout`.
@@ -175,6 +180,18 @@ impl Socket {
             request_deadline: None,
             answered: true,
         })
+    }
+
+    /// What a listener does with each stream that it accepts.
+    pub(crate) fn acceptor(limits: SocketLimits) -> impl Fn(TcpStream) -> Accepted + Clone {
+        move |io| {
+            let address = io.peer_addr().ok();
+            let socket = Self::accept(io, limits).map_err(|error| {
+                log::debug!(peer:? = address, error:%; "an accepted stream could not be set up");
+                DispatchError::Io(error)
+            });
+            std::future::ready(socket.map(|socket| (socket, address)))
+        }
     }
 
     /// The handle by which a connection steers this stream.

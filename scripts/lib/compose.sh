@@ -2,10 +2,11 @@
 # Gateway and backend as containers, with the ordinary docker-compose.yml.
 # The native start is native.sh; both leave a mark in the run folder that tells `down` what to stop.
 
-# Two files are added only when their variable asks for them.
+# Three files are added only when their variable asks for them.
 compose() {
   local files=(--file "$root/docker-compose.yml")
   [ -z "${HOLDLINE_CONTROL_PORT:-}" ] || files+=(--file "$root/deploy/compose.control.yml")
+  [ -z "${HOLDLINE_CONTROL_TOKEN_FILE:-}" ] || files+=(--file "$root/deploy/compose.token.yml")
   [ -z "${HOLDLINE_FILES:-}" ] || files+=(--file "$root/deploy/compose.files.yml")
   docker compose "${files[@]}" "$@"
 }

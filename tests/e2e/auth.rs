@@ -2,7 +2,7 @@
 //! is told, all through the gateway. The forms of a token are proven beside `src/auth.rs`.
 
 mod application;
-mod issuer;
+pub mod issuer;
 mod manual;
 mod secrecy;
 

@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::{ask, control, is_problem, stage};
+use super::{ask, control, is_problem, request, stage};
 use crate::harness::Event;
 use crate::harness::http::{self, Answer};
 use crate::harness::wait::PATIENCE;
@@ -68,6 +68,21 @@ async fn a_body_that_does_not_come_is_cut_and_holds_one_place_until_then() {
     is_problem(&answered, 408, "");
     assert!(http::closed(&mut slow, PATIENCE).await.is_some(), "and its connection closed");
     assert_eq!(ask(at, "GET", "/rooms", &[], b"").await.status, 200, "its place is free");
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_no_answer_is_cut() {
+    let mut stage = stage().set("limits.write_timeout", "500ms").start().await;
+    let at = control(&mut stage);
+    // Some megabytes of answers, more than both kernels hold.
+    let request = request(at, "GET", "/openapi.json", &[("Connection", "keep-alive")], b"");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(8 * 1024).expect("a small one");
+    let mut deaf = socket.connect(at).await.expect("it listens");
+    let requests = String::from_utf8_lossy(&request).replace("Connection: close\r\n", "");
+    let asking = async { while deaf.write_all(requests.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, asking).await.expect("it is cut");
+    assert_eq!(ask(at, "GET", "/rooms", &[], b"").await.status, 200);
 }
 
 /// A message that is begun and not finished.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::{ask, control, get, id_of, ids, is_problem, names, stage, workers};
+use crate::auth::issuer::{SECRET, token};
 use crate::harness::wait::PATIENCE;
 use crate::harness::{heavy, until};
 
@@ -58,8 +59,11 @@ async fn everyone_who_stays_is_told_once_in_order_while_others_come_and_go() {
 
 #[tokio::test]
 async fn a_connection_is_shown_with_what_it_is_and_did() {
-    let mut stage = stage().ping_interval("100ms").start().await;
-    let mut peer = stage.dial("/ws/rooms/lobby").from("127.0.0.9").open().await;
+    let stage = stage().ping_interval("100ms").set("auth.jwt_secret", SECRET);
+    let mut stage = stage.start().await;
+    let dial = stage.dial("/ws/rooms/lobby").from("127.0.0.9");
+    let offer = format!("holdline.v1, bearer.{}", token(json!({})));
+    let mut peer = dial.header("Sec-WebSocket-Protocol", &offer).open().await;
     peer.echoes("hello").await;
     let (at, id) = (control(&mut stage), id_of(&stage, &peer));
     let path = format!("/connections/{id}");
@@ -78,7 +82,7 @@ async fn a_connection_is_shown_with_what_it_is_and_did() {
     }
     let expected = json!({
         "id": id, "request": peer.request, "peer": "127.0.0.9", "route": "/ws/rooms/lobby",
-        "user": null, "subprotocol": null, "rooms": ["lobby"],
+        "user": "anna", "subprotocol": "holdline.v1", "rooms": ["lobby"],
         "age_seconds": 0, "silent_seconds": 0, "round_trip_seconds": 0,
         "outbox_bytes": 0, "messages_in": 1, "messages_out": 1, "bytes_in": 5, "bytes_out": 7,
         "ending": null,
