@@ -155,6 +155,9 @@ pub enum Action {
 /// What the handshake of a newcomer said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handshake {
+    /// The path of its address: tells routes of the same kind apart, where an application has
+    /// several ([`Upgrader::upgrade`](crate::server::Upgrader::upgrade)).
+    pub path: String,
     /// The query of its address, without the `?`; a token is left out.
     pub query: String,
     /// Its headers in their order, names in lower case; those that are not text are left out.

@@ -33,7 +33,8 @@ pub(super) fn of(request: &HttpRequest, offer: Offer, auth: Option<&Auth>) -> Ha
     let headers = text.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect();
     let query = request.query_string();
     let query = auth.map_or_else(|| query.to_owned(), |auth| auth.without_token(query));
-    Handshake { query, headers, subprotocols: offer.names }
+    let path = request.path().to_owned();
+    Handshake { path, query, headers, subprotocols: offer.names }
 }
 
 #[cfg(test)]

@@ -114,17 +114,19 @@ impl Upgrader {
     /// the address was. [`Route::App`] is 404 without a callback, [`Route::Rest`] without
     /// `rest.base_url`.
     ///
-    /// Who may connect can be judged before this is called; origin, limits and form are judged
-    /// here.
+    /// Who may connect can be judged before this is called; origin, token, limits and form are
+    /// judged here. To the answer headers may be added, such as a cookie.
     ///
     /// ```
-    /// use actix_web::{HttpRequest, HttpResponse, web};
+    /// use actix_web::{HttpRequest, HttpResponse, http::header::{HeaderValue, SET_COOKIE}, web};
     /// use holdline::{route::Route, server::Upgrader};
     ///
     /// async fn live(holdline: web::Data<Upgrader>, request: HttpRequest, body: web::Payload)
     ///     -> HttpResponse
     /// {
-    ///     holdline.upgrade(request, body, Route::App).await
+    ///     let mut answer = holdline.upgrade(request, body, Route::App).await;
+    ///     answer.headers_mut().insert(SET_COOKIE, HeaderValue::from_static("seen=yes"));
+    ///     answer
     /// }
     /// # let _route = web::get().to(live);
     /// ```
@@ -172,6 +174,7 @@ fn served(route: Route, worker: &Worker) -> Result<Route, Refusal> {
 /// | while reading pauses, the kernel holds what comes | actix reads about 450 KiB on |
 /// | every request must be answered within `server.handshake_timeout` | what `HttpServer::client_request_timeout` cuts, the first request's head |
 /// | after the closing handshake TCP is closed at once | actix waits one second longer, unless `HttpServer::client_disconnect_timeout` is zero (set it so; 1 to 499 ms leak) |
+/// | who goes away while a callback is asked about it is noticed at once | when the callback has answered |
 /// | `peer_gone` and `write_timeout` are told apart also when nothing was queued | it is `peer_gone` |
 ///
 /// So a peer can hold a descriptor of such a server, though no place in the node: keep

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use holdline::callback::{Action, on_message};
+use holdline::callback::{Action, Welcome, on_message};
 use holdline::config::Config;
 use holdline::drain;
 use holdline::node::Node;
@@ -268,7 +269,9 @@ async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
             return HttpResponse::Unauthorized().finish();
         }
         let room = ask.match_info()["room"].parse().expect("the test's names are good");
-        holdline.upgrade(ask, body, Route::Room(room)).await
+        let mut answer = holdline.upgrade(ask, body, Route::Room(room)).await;
+        answer.headers_mut().insert(SET_COOKIE, HeaderValue::from_static("seen=yes"));
+        answer
     }
     async fn app(
         holdline: web::Data<Upgrader>,
@@ -278,18 +281,31 @@ async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
         holdline.upgrade(ask, body, Route::App).await
     }
     let node = Node::new(config()).expect("a node");
-    let server = Foreign::start(&node, |node, routes| {
+    let routes = |node: &Node, routes: &mut web::ServiceConfig| {
         server::mount(node)(routes);
         routes.route("/chat/{room}", web::get().to(chat)).route("/app", web::get().to(app));
-    });
+    };
+    let server = Foreign::start(&node, routes);
     assert_eq!(Dial::new(server.address, "/chat/attic").refused().await.status, 401);
     assert_eq!(node.connections(), 0);
+    let ask = holdline::dial::Dial::new(
+        format!("ws://{}/chat/attic?word=sesame", server.address).parse().expect("a URL"),
+    );
+    let (_line, opened) = ask.open().await.expect("it is let in");
+    assert_eq!(opened.answer.header("set-cookie"), Some("seen=yes"));
     let mut ours = server.connect("/chat/attic?word=sesame").await;
     let mut theirs = server.connect("/ws/rooms/attic").await;
     ours.echoes("hello").await;
     assert_eq!(theirs.message().await, Event::Text("hello".to_owned()));
     let refused = Dial::new(server.address, "/app").refused().await;
     assert_eq!(refused.status, 404, "there is no callback");
+
+    let guide = on_message(|_, _| ())
+        .on_connect(|_, handshake| Welcome::default().action(Action::Reply(handshake.path.into())));
+    let node = Node::with_callback(config(), guide).expect("a node");
+    let server = Foreign::start(&node, routes);
+    let heard = server.connect("/app").await.message().await;
+    assert_eq!(heard, Event::Text("/app".to_owned()));
 }
 
 /// Keeps for a deaf peer as much as it is sent, and gives it a second.

@@ -179,6 +179,7 @@ mod tests {
         caller.request = "-".to_owned();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let handshake = Handshake {
+            path: "/ws/app".to_owned(),
             query: "a=1&b".to_owned(),
             headers: vec![
                 header("authorization", "Bearer sesame"),
