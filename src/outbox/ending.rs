@@ -113,9 +113,7 @@ impl Outbox {
     fn put_close_in_line(&self, why: &Disconnect, now: Instant) {
         let oldest = self.oldest();
         let mut lanes = self.lanes.borrow_mut();
-        if why.sends_queued_first() {
-            lanes.admit_all(now);
-        } else {
+        if !why.sends_queued_first() {
             lanes.clear_data();
             self.cleared_oldest.set(oldest);
         }

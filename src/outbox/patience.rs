@@ -28,19 +28,8 @@ impl Lanes {
             && let Some(frame) = self.waiting.pop_front()
         {
             // The peer is as late with it as it has been in the queue, not as it has waited.
-            self.queue(frame, Instant::now());
+            self.bytes += frame.bytes().len();
+            self.data.push_back((frame, Instant::now()));
         }
-    }
-
-    /// Lets everybody in: nothing comes behind them but the close.
-    pub(super) fn admit_all(&mut self, now: Instant) {
-        for frame in std::mem::take(&mut self.waiting) {
-            self.queue(frame, now);
-        }
-    }
-
-    fn queue(&mut self, frame: Rc<Charged>, now: Instant) {
-        self.bytes += frame.bytes().len();
-        self.data.push_back((frame, now));
     }
 }
