@@ -21,7 +21,7 @@ async fn fails(peer: &mut Peer, text: &str) -> (String, Value) {
 #[tokio::test]
 async fn while_the_application_is_away_its_peers_stay_and_are_told_and_then_go_on() {
     let application = answering(|message| Reply::text(message["text"].as_str().unwrap())).await;
-    let stage = before(&application).start().await;
+    let stage = before(&application).set("callback.timeout", "2s").start().await;
     let mut peer = stage.connect("/ws/app").await;
     asks(&mut peer, "before", "before").await;
     let address = application.stop().await;

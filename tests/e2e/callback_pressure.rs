@@ -24,8 +24,6 @@ async fn while_a_message_is_answered_its_peer_is_read_no_further_and_pings_go_on
         .ping_interval("300ms")
         .pong_timeout("600ms")
         .set("gateway.read_timeout", "1s")
-        .set("callback.timeout", "60s")
-        .set("server.handshake_timeout", "61s")
         .start()
         .await;
     let mut neighbour = stage.connect("/ws/echo").await;

@@ -42,6 +42,7 @@ mod rest;
 mod rest_failures;
 // 11 The application is asked.
 mod callback;
+mod callback_endings;
 mod callback_examples;
 mod callback_failures;
 mod callback_pressure;
