@@ -53,3 +53,12 @@ mod upstream;
 mod visitor;
 
 pub use backend::serve;
+
+/// The pages of `docs/` that hold Rust, so that it compiles.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/library.md")]
+    struct Library;
+    #[doc = include_str!("../docs/from-gorilla.md")]
+    struct FromGorilla;
+}
