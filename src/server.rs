@@ -189,7 +189,8 @@ async fn admit(
         None => Ok(admitted),
         Some(callback) => {
             let newcomer = introduction::of(request, offer, worker.node.auth());
-            introduce(request, newcomer, Arc::clone(callback), admitted).await
+            let patience = rules.handshake_timeout;
+            introduce(request, newcomer, patience, Arc::clone(callback), admitted).await
         }
     }
 }
@@ -216,20 +217,20 @@ fn identify(
 async fn introduce(
     request: &HttpRequest,
     newcomer: Handshake,
+    patience: Duration,
     callback: Arc<dyn Callback>,
     mut admitted: Admitted,
 ) -> Result<Admitted, Refusal> {
     let mut farewell = Farewell::new(Arc::clone(&callback), Arc::clone(&admitted.caller));
     let asked = callback.on_connect(&admitted.caller, newcomer);
     let decided = match asked {
-        Answer::Now(decided) => Some(decided),
-        Answer::Later(decided) => introduction::unless_gone(request, decided).await,
+        Answer::Now(decided) => decided,
+        // Without a decision the farewell is said: the application may let it in all the same.
+        Answer::Later(decided) => introduction::in_time(request, decided, patience).await?,
     };
     let welcome = match decided {
-        Some(Ok(welcome)) => welcome,
-        // The farewell is said: the application may let it in all the same.
-        None => return Err(Refusal::peer_gone()),
-        Some(Err(refusal)) => {
+        Ok(welcome) => welcome,
+        Err(refusal) => {
             farewell.forget();
             return Err(Refusal::by_callback(refusal));
         }

@@ -105,6 +105,13 @@ impl Refusal {
         Self::new("peer_gone", StatusCode::BAD_REQUEST, "you have gone")
     }
 
+    /// The application is still thinking, and the peer has waited for long enough.
+    pub(super) fn undecided() -> Self {
+        let words = "the application did not decide in time";
+        Self::new("callback_failed", StatusCode::SERVICE_UNAVAILABLE, words)
+            .with(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
+    }
+
     pub(super) fn not_configured(key: &str) -> Self {
         let words = format!("this route is served when {key} is set");
         Self::new("not_configured", StatusCode::NOT_FOUND, words)

@@ -1,25 +1,35 @@
 //! What a handshake says about its sender, for the application that decides about it.
 //! Leaves to `callback.rs`: asking; to the webhook: which headers are passed on.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
+use actix_rt::time::timeout;
 use actix_web::{HttpRequest, http::header::SEC_WEBSOCKET_PROTOCOL};
 
-use super::subprotocol::Offer;
+use super::{handshake::Refusal, subprotocol::Offer};
 use crate::{
     auth::Auth,
     callback::{Handshake, Later},
     socket::SocketControl,
 };
 
-/// What was decided, or nothing when the peer has gone meanwhile: then nobody waits for it.
-pub(super) async fn unless_gone<T>(request: &HttpRequest, mut decided: Later<T>) -> Option<T> {
-    let socket = request.conn_data::<SocketControl>();
+/// What was decided, as long as somebody waits for it.
+///
+/// # Errors
+/// The peer has gone meanwhile. Or, on a stream that is not ours and has no deadline, `patience` is
+/// over.
+pub(super) async fn in_time<T>(
+    request: &HttpRequest,
+    mut decided: Later<T>,
+    patience: Duration,
+) -> Result<T, Refusal> {
+    let Some(socket) = request.conn_data::<SocketControl>() else {
+        return timeout(patience, decided).await.map_err(|_| Refusal::undecided());
+    };
     // Whoever serves the stream goes on reading it, and polls this when it has found its end.
-    let gone = || socket.is_some_and(|socket| socket.end().is_some());
-    poll_fn(|cx| match gone() {
-        true => Poll::Ready(None),
-        false => decided.as_mut().poll(cx).map(Some),
+    poll_fn(|cx| match socket.end() {
+        Some(_) => Poll::Ready(Err(Refusal::peer_gone())),
+        None => decided.as_mut().poll(cx).map(Ok),
     })
     .await
 }

@@ -174,7 +174,7 @@ fn served(route: Route, worker: &Worker) -> Result<Route, Refusal> {
 /// | while reading pauses, the kernel holds what comes | actix reads about 450 KiB on |
 /// | every request must be answered within `server.handshake_timeout` | what `HttpServer::client_request_timeout` cuts, the first request's head |
 /// | after the closing handshake TCP is closed at once | actix waits one second longer, unless `HttpServer::client_disconnect_timeout` is zero (set it so; 1 to 499 ms leak) |
-/// | who goes away while a callback is asked about it is noticed at once | when the callback has answered |
+/// | who goes away while a callback is asked about it is noticed at once | when the callback has answered, or after `server.handshake_timeout` |
 /// | `peer_gone` and `write_timeout` are told apart also when nothing was queued | it is `peer_gone` |
 ///
 /// So a peer can hold a descriptor of such a server, though no place in the node: keep

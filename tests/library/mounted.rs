@@ -4,13 +4,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use holdline::callback::{Action, Welcome, on_message};
+use holdline::callback::{Action, Answer, Welcome, on_message};
 use holdline::config::Config;
 use holdline::drain;
 use holdline::node::Node;
@@ -238,6 +239,24 @@ async fn a_drain_says_1012_to_everybody_and_does_not_wait_for_the_deaf() {
     ended_as(&node, "drain", 9).await;
     // Its stream is still there, with nothing behind it.
     queued(&node, |bytes| bytes == 0.0).await;
+}
+
+#[tokio::test]
+async fn an_application_that_does_not_decide_is_not_waited_for() {
+    let ends = Arc::new(Mutex::new(0));
+    let book = Arc::clone(&ends);
+    let thinker = on_message(|_, _| ())
+        .on_connect(|_, _| Answer::later(std::future::pending()))
+        .on_close(move |_, _| *book.lock().expect("nobody panicked") += 1);
+    let mut config = config();
+    config.server.handshake_timeout = Duration::from_secs(1);
+    let node = Node::with_callback(config, thinker).expect("a node");
+    let server = Foreign::plain(&node);
+    let refused = Dial::new(server.address, "/ws/app").refused().await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    holds(&node, 0).await;
+    let told = async || *ends.lock().expect("nobody panicked");
+    until("the farewell", PATIENCE, told, |told| *told == 1).await;
 }
 
 #[tokio::test]
