@@ -90,7 +90,7 @@ impl Node {
         let mut items = Vec::new();
         for shard in hub.shards().into_iter().filter(|shard| *shard >= first) {
             // One more than is told: then there is a next page.
-            let wanted = limit + 1 - items.len();
+            let wanted = (limit - items.len()).saturating_add(1);
             let page = self.replies(hub.view_page(shard, room.cloned(), after, wanted)).await?;
             items.extend(page.into_iter().flatten());
             if items.len() > limit {
@@ -145,7 +145,7 @@ impl Node {
         limit: usize,
     ) -> Result<Page<RoomView, Room>, Failure> {
         let limit = limit.max(1);
-        let mut names = self.hub().room_names(after, limit + 1);
+        let mut names = self.hub().room_names(after, limit.saturating_add(1));
         let more = names.len() > limit;
         names.truncate(limit);
         let next = names.last().filter(|_| more).cloned();

@@ -243,3 +243,11 @@ async fn a_drain_is_asked_for_once_and_shuts_the_door_at_once() {
     assert!(!house.node.is_ready());
     house.node.drain_asked().await;
 }
+
+#[actix_rt::test]
+async fn a_page_may_be_as_long_as_the_list() {
+    let house = House::new(|_| ());
+    let _seats = [house.lobby(0), house.lobby(1)];
+    assert_eq!(house.ids(None, usize::MAX).await.len(), 2);
+    assert_eq!(house.node.list_rooms(None, usize::MAX).await.unwrap().items.len(), 1);
+}
