@@ -6,13 +6,11 @@ use serde::Deserialize;
 
 use super::{answer::bad, fault::Fault};
 use crate::{
+    auth::Identity,
     callback::{Action, Welcome},
     disconnect::Close,
     message::{Message, Room},
 };
-
-/// The longest name of a user, in bytes.
-const USER_BYTES_MAX: usize = 256;
 
 /// Of what is wrong the log is told so many bytes at most.
 const WORDS_BYTES_MAX: usize = 200;
@@ -63,9 +61,9 @@ pub(super) fn read(json: &[u8]) -> Result<Welcome, Fault> {
     let Answered { user, actions } =
         serde_json::from_slice(json).map_err(|error| bad(without_values(&error.to_string())))?;
     if let Some(user) = &user
-        && (user.is_empty() || user.len() > USER_BYTES_MAX)
+        && (user.is_empty() || user.len() > Identity::USER_BYTES_MAX)
     {
-        return Err(bad(format!("a user's name has 1 to {USER_BYTES_MAX} bytes")));
+        return Err(bad(format!("a user's name has 1 to {} bytes", Identity::USER_BYTES_MAX)));
     }
     let numbered = actions.into_iter().enumerate();
     let actions = numbered.map(|(index, deed)| {
