@@ -2,6 +2,7 @@
 //! Leaves to `callback.rs`: what an answer is; to `connection.rs`: when reading pauses for it.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
@@ -11,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
+use log::Level;
 
 use super::Connection;
 use crate::{
@@ -40,6 +42,8 @@ pub(super) struct Work {
     retry_at: Option<Instant>,
     /// Since when the application has failed every message.
     failing_since: Option<Instant>,
+    /// Whether a join was refused, and the log has it.
+    join_refused: Cell<bool>,
 }
 
 /// An action whose message is encoded.
@@ -218,7 +222,10 @@ impl Connection {
             Step::Join(room) => {
                 if let Err(refused) = seat.join(&room) {
                     self.node.metrics().joins_refused.inc();
-                    log::warn!(id:% = seat.id(), room:%; "a join is refused: {refused}");
+                    // Each message may ask for one: a line at the first, the metric has them all.
+                    let seen = self.work.join_refused.replace(true);
+                    let level = if seen { Level::Debug } else { Level::Warn };
+                    log::log!(level, id:% = seat.id(), room:%; "a join is refused: {refused}");
                 }
             }
             Step::Leave(room) => seat.leave(&room),
