@@ -25,7 +25,8 @@ use crate::{
 ///
 /// The methods are called on a worker's thread, which serves many connections: one that takes
 /// longer than some microseconds answers [`Answer::later`]. Of one connection at most one message
-/// is being answered; until it is, nothing more is read from that peer, and pings go on.
+/// is being answered; until it is, or `callback.timeout` is over, nothing more is read from that
+/// peer, and pings go on.
 ///
 /// A closure `Fn(&Arc<Caller>, Message) -> impl Into<Answer<Reaction>>` is a callback that only
 /// takes messages; [`on_message`] makes one of several closures.
@@ -35,8 +36,8 @@ pub trait Callback: Send + Sync + 'static {
         true
     }
 
-    /// Somebody wants to connect. The peer waits for the answer, at most until
-    /// `server.handshake_timeout` cuts it.
+    /// Somebody wants to connect. The peer waits for the answer, at most for
+    /// `server.handshake_timeout`; then it is refused with 503, and its end is told.
     fn on_connect(
         &self,
         _caller: &Arc<Caller>,
@@ -83,7 +84,8 @@ pub type Flushed = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub enum Answer<T> {
     /// Known.
     Now(T),
-    /// Awaited; it should end in a bounded time.
+    /// Awaited: about a newcomer for `server.handshake_timeout`, about a message for
+    /// `callback.timeout`. Then it is dropped, and the peer is told that nobody knows.
     Later(Later<T>),
 }
 
@@ -211,6 +213,11 @@ impl Failure {
     pub fn new(word: &str, title: impl Into<String>) -> Self {
         let r#type = format!("urn:holdline:problem:{word}");
         Self { r#type, title: title.into(), detail: String::new() }
+    }
+
+    /// No answer within `callback.timeout`.
+    pub(crate) fn timeout() -> Self {
+        Self::new("callback_timeout", "the application did not answer in time")
     }
 
     /// Says more about this time.

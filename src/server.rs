@@ -28,10 +28,11 @@ use actix_web::{
 };
 
 pub use self::upgrader::{Upgrader, lift_deadline, mount, on_connect, set_stream_options};
-use self::{handshake::Refusal, subprotocol::Offer, upgrader::Worker};
+use self::{handshake::Refusal, introduction::Undecided, subprotocol::Offer, upgrader::Worker};
 use crate::{
     callback::{Action, Answer, Callback, Caller, Handshake},
     connection::{Connection, Farewell, Upgraded},
+    disconnect::Disconnect,
     hub::Reservation,
     inbound::{self, InboundLimits, Observed},
     message::Room,
@@ -213,7 +214,8 @@ fn identify(
     Ok(identity.user)
 }
 
-/// Asks the application whether it wants the newcomer.
+/// Asks the application whether it wants the newcomer. `within` bounds it under every server: a
+/// stream's own deadline is not seen while its peer floods it.
 async fn introduce(
     request: &HttpRequest,
     newcomer: Handshake,
@@ -225,8 +227,17 @@ async fn introduce(
     let asked = callback.on_connect(&admitted.caller, newcomer);
     let decided = match asked {
         Answer::Now(decided) => decided,
-        // Without a decision the farewell is said: the application may let it in all the same.
-        Answer::Later(decided) => introduction::in_time(request, decided, patience).await?,
+        Answer::Later(decided) => {
+            match introduction::in_time(request, decided, patience).await {
+                Ok(decided) => decided,
+                // The farewell is said: the application may let it in all the same.
+                Err(Undecided::PeerGone) => return Err(Refusal::peer_gone()),
+                Err(Undecided::Late) => {
+                    farewell.ended.why = Disconnect::CallbackFailed;
+                    return Err(Refusal::undecided());
+                }
+            }
+        }
     };
     let welcome = match decided {
         Ok(welcome) => welcome,

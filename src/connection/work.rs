@@ -13,10 +13,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use log::Level;
+use tokio::time::timeout;
 
 use super::Connection;
 use crate::{
     callback::{Action, Answer, Callback, Failure, Later, Reaction},
+    config::Config,
     disconnect::{Close, Disconnect},
     frame,
     message::{Message, Room},
@@ -138,7 +140,7 @@ impl Connection {
         if let Some(callback) = &self.work.callback {
             match callback.on_message(&self.seat.entry.caller, message) {
                 Answer::Now(reaction) => self.react(reaction),
-                Answer::Later(answer) => self.work.wait_for(answer),
+                Answer::Later(answer) => self.work.wait_for(in_time(answer, self.node.config())),
             }
         }
     }
@@ -244,4 +246,14 @@ impl Connection {
             self.end(Disconnect::CallbackFailed);
         }
     }
+}
+
+/// The same answer, or that it did not come within `callback.timeout`: reading must not pause for
+/// ever. The webhook keeps that time itself, and can tell a late answer from a late turn.
+fn in_time(answer: Later<Reaction>, config: &Config) -> Later<Reaction> {
+    if config.callback.url.is_some() {
+        return answer;
+    }
+    let answer = timeout(config.callback.timeout, answer);
+    Box::pin(async { answer.await.unwrap_or_else(|_| Err(Failure::timeout())) })
 }

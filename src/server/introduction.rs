@@ -6,32 +6,35 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use actix_rt::time::timeout;
 use actix_web::{HttpRequest, http::header::SEC_WEBSOCKET_PROTOCOL};
 
-use super::{handshake::Refusal, subprotocol::Offer};
+use super::subprotocol::Offer;
 use crate::{
     auth::Auth,
     callback::{Handshake, Later},
     socket::SocketControl,
 };
 
-/// What was decided, as long as somebody waits for it.
-///
-/// # Errors
-/// The peer has gone meanwhile. Or, on a stream that is not ours and has no deadline, `patience` is
-/// over.
+/// Why nothing is decided.
+pub(super) enum Undecided {
+    /// The peer has gone meanwhile.
+    PeerGone,
+    /// The application took too long.
+    Late,
+}
+
+/// What was decided, as long as somebody waits for it, and at most for `patience`: a stream that
+/// is not ours has no deadline, and that of ours is not seen while its peer floods it.
 pub(super) async fn in_time<T>(
     request: &HttpRequest,
     mut decided: Later<T>,
     patience: Duration,
-) -> Result<T, Refusal> {
-    let Some(socket) = request.conn_data::<SocketControl>() else {
-        return timeout(patience, decided).await.map_err(|_| Refusal::undecided());
-    };
+) -> Result<T, Undecided> {
+    let socket = request.conn_data::<SocketControl>();
     // Whoever serves the stream goes on reading it, and polls this when it has found its end.
-    poll_fn(|cx| match socket.end() {
-        Some(_) => Poll::Ready(Err(Refusal::peer_gone())),
+    let while_there = poll_fn(|cx| match socket.and_then(SocketControl::end) {
+        Some(_) => Poll::Ready(Err(Undecided::PeerGone)),
         None => decided.as_mut().poll(cx).map(Ok),
-    })
-    .await
+    });
+    timeout(patience, while_there).await.unwrap_or(Err(Undecided::Late))
 }
 
 /// The handshake of this request, which has made this offer. What is a token to `auth` is left

@@ -8,7 +8,7 @@ use std::time::Duration;
 use holdline::backend::Running;
 use holdline::callback::{
     Action, Answer, Callback, Caller, Ended, Failure, Flushed, Handshake, Reaction, Refusal,
-    Welcome,
+    Welcome, on_message,
 };
 use holdline::config::Config;
 use holdline::disconnect::{Close, Disconnect};
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::harness::peer::Dial;
 use crate::harness::{Event, Peer, until, wait::PATIENCE};
-use crate::house::config;
+use crate::house::{config, holds};
 
 fn serve(change: impl FnOnce(&mut Config), callback: impl Callback) -> Running {
     let mut config = config();
@@ -227,6 +227,47 @@ async fn a_failure_is_told_in_the_callback_s_own_words() {
     hears(&mut peer, &format!(r#"{{"error":{error}}}"#)).await;
     assert_eq!(peer.ended().await.code, 1011);
     permits.add_permits(9);
+}
+
+#[tokio::test]
+async fn who_never_answers_a_message_holds_its_peer_for_the_timeout_and_loses_no_end() {
+    let strict = Strict::new();
+    let (diary, permits) = (strict.diary.clone(), Arc::clone(&strict.permits));
+    let hasty = |config: &mut Config| config.callback.timeout = Duration::from_millis(200);
+    let server = serve(hasty, strict);
+    let mut peer = welcomed(&server, "/ws/app").await;
+    peer.text("wait").await;
+    peer.text("now").await;
+    let title = "the application did not answer in time";
+    let error = format!(r#"{{"type":"urn:holdline:problem:callback_timeout","title":"{title}"}}"#);
+    hears(&mut peer, &format!(r#"{{"error":{error}}}"#)).await;
+    hears(&mut peer, "done").await;
+    peer.text("wait").await;
+    let waits = async || diary.pages().iter().filter(|page| *page == "ann says wait").count();
+    until("the message", PATIENCE, waits, |waits| *waits == 2).await;
+    peer.reset().await;
+    let pages = async || diary.pages();
+    let end = |pages: &Vec<String>| pages.iter().any(|page| page.starts_with("ann ends"));
+    until("the end", PATIENCE, pages, end).await;
+    permits.add_permits(9);
+}
+
+#[tokio::test]
+async fn who_never_answers_about_a_newcomer_has_it_refused_in_time_and_told_of() {
+    let book = Diary::default();
+    let noted = book.clone();
+    let silent = on_message(|_, _| ())
+        .on_connect(|_, _| Answer::<Result<Welcome, Refusal>>::later(std::future::pending()))
+        .on_close(move |_, ended| noted.note(ended.why.label()));
+    let hasty = |config: &mut Config| {
+        config.server.handshake_timeout = Duration::from_millis(300);
+    };
+    let server = serve(hasty, silent);
+    let answer = dial(&server, "/ws/app").refused().await;
+    let words = "the application did not answer in time";
+    assert_eq!((answer.status, answer.text().trim()), (503, words), "{answer:?}");
+    assert_eq!(book.has(1).await, ["callback_failed"]);
+    holds(server.node(), 0).await;
 }
 
 #[tokio::test]

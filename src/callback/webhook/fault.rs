@@ -68,7 +68,7 @@ impl Fault {
             Self::Forsaken => ("callback_error", "the application was not asked"),
             _ => match self.outcome() {
                 "busy" => ("callback_busy", "the application has too much to do"),
-                "timeout" => ("callback_timeout", "the application did not answer in time"),
+                "timeout" => return Failure::timeout(),
                 "unreachable" => ("callback_unreachable", "the application cannot be reached"),
                 "bad_answer" => ("callback_bad_answer", "the application's answer is not usable"),
                 _ => ("callback_error", "the application failed"),
