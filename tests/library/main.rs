@@ -19,6 +19,7 @@ mod beside;
 mod callback;
 
 // What the proof stands on.
+mod foreign;
 mod house;
 
 #[path = "../harness/mod.rs"]

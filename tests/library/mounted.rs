@@ -1,81 +1,22 @@
 //! Holdline's routes under an actix `HttpServer`: everything holds but what needs the stream.
 //! What then happens to the stream is promised too.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use holdline::callback::{Action, Answer, Welcome, on_message};
 use holdline::config::Config;
 use holdline::drain;
 use holdline::node::Node;
 use holdline::route::Route;
 use holdline::server::{self, Upgrader};
-use socket2::{Domain, Socket, Type};
 
+use crate::foreign::{Foreign, accepted, deaf, is_open};
 use crate::harness::peer::{Dial, codec};
-use crate::harness::{Event, PATIENCE, Peer, Tcp, Vice, until};
+use crate::harness::{Event, PATIENCE, Tcp, Vice, until};
 use crate::house::{config, ended_as, holds, queued};
-
-/// Somebody's server, with Holdline's routes in it.
-struct Foreign {
-    address: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Foreign {
-    /// Starts one with these routes.
-    fn start(node: &Node, routes: fn(&Node, &mut web::ServiceConfig)) -> Self {
-        let (told, heard) = sync_channel(1);
-        let node = node.clone();
-        let thread = std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async {
-                let mounted = node.clone();
-                let app = move || App::new().configure(|app| routes(&mounted, app));
-                let server = HttpServer::new(app)
-                    .on_connect(server::on_connect(&node))
-                    .client_disconnect_timeout(Duration::ZERO)
-                    .shutdown_timeout(1)
-                    .workers(2)
-                    .disable_signals()
-                    .bind("127.0.0.1:0")?;
-                let address = server.addrs()[0];
-                let server = server.run();
-                told.send((address, server.handle())).expect("somebody waits for it");
-                server.await
-            })
-        });
-        let (address, handle) = heard.recv().expect("a port is free");
-        Self { address, handle, thread: Some(thread) }
-    }
-
-    /// One with Holdline's own routes.
-    fn plain(node: &Node) -> Self {
-        Self::start(node, |node, app| server::mount(node)(app))
-    }
-
-    async fn connect(&self, target: &str) -> Peer {
-        Dial::new(self.address, target).open().await
-    }
-}
-
-impl Drop for Foreign {
-    fn drop(&mut self) {
-        // The order to stop is given when this is called; the future only waits.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join().expect("the server's thread does not panic");
-            ended.expect("the server ends well");
-        }
-    }
-}
 
 #[tokio::test]
 async fn echo_rooms_and_callback_work_under_a_foreign_server() {
@@ -263,9 +204,13 @@ async fn an_application_that_does_not_decide_is_not_waited_for() {
 async fn nodes_in_one_application_do_not_disturb_each_other() {
     let (lobby, attic) =
         (Node::new(config()).expect("a node"), Node::new(config()).expect("a node"));
-    let (address, handle) = two_nodes(&lobby, &attic);
-    let mut below = Dial::new(address, "/lobby/ws/rooms/x").open().await;
-    let mut above = Dial::new(address, "/attic/ws/rooms/x").open().await;
+    let (below, above) = (lobby.clone(), attic.clone());
+    let server = Foreign::start(&lobby, move |app| {
+        app.service(web::scope("/lobby").configure(server::mount(&below)))
+            .service(web::scope("/attic").configure(server::mount(&above)));
+    });
+    let mut below = server.connect("/lobby/ws/rooms/x").await;
+    let mut above = server.connect("/attic/ws/rooms/x").await;
     assert_eq!((lobby.connections(), attic.connections()), (1, 1));
     attic.publish(&"x".parse().unwrap(), &"above".into()).unwrap();
     assert_eq!(above.message().await, Event::Text("above".to_owned()));
@@ -273,8 +218,7 @@ async fn nodes_in_one_application_do_not_disturb_each_other() {
     assert_eq!(drain::run(&attic).await, 0);
     assert_eq!(above.ended().await.code, 1012);
     below.echoes("still here").await;
-    assert_eq!(Dial::new(address, "/attic/ws/rooms/x").refused().await.status, 503);
-    drop(handle.stop(false));
+    assert_eq!(Dial::new(server.address, "/attic/ws/rooms/x").refused().await.status, 503);
 }
 
 #[tokio::test]
@@ -300,11 +244,14 @@ async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
         holdline.upgrade(ask, body, Route::App).await
     }
     let node = Node::new(config()).expect("a node");
-    let routes = |node: &Node, routes: &mut web::ServiceConfig| {
-        server::mount(node)(routes);
-        routes.route("/chat/{room}", web::get().to(chat)).route("/app", web::get().to(app));
+    let routes = |node: &Node| {
+        let node = node.clone();
+        move |routes: &mut web::ServiceConfig| {
+            server::mount(&node)(routes);
+            routes.route("/chat/{room}", web::get().to(chat)).route("/app", web::get().to(app));
+        }
     };
-    let server = Foreign::start(&node, routes);
+    let server = Foreign::start(&node, routes(&node));
     assert_eq!(Dial::new(server.address, "/chat/attic").refused().await.status, 401);
     assert_eq!(node.connections(), 0);
     let ask = holdline::dial::Dial::new(
@@ -322,7 +269,7 @@ async fn a_handler_of_the_application_upgrades_where_and_whom_it_likes() {
     let guide = on_message(|_, _| ())
         .on_connect(|_, handshake| Welcome::default().action(Action::Reply(handshake.path.into())));
     let node = Node::with_callback(config(), guide).expect("a node");
-    let server = Foreign::start(&node, routes);
+    let server = Foreign::start(&node, routes(&node));
     let heard = server.connect("/app").await.message().await;
     assert_eq!(heard, Event::Text("/app".to_owned()));
 }
@@ -335,68 +282,10 @@ fn deaf_config() -> Config {
     config
 }
 
-/// A member of the lobby that reads nothing after its 101; its bare socket.
-async fn deaf(server: &Foreign) -> Socket {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(8 * 1024).expect("a small window");
-    socket.connect(&server.address.into()).expect("a listener");
-    let ask = format!(
-        "GET /ws/rooms/lobby HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        server.address
-    );
-    socket.send(ask.as_bytes()).expect("it is connected");
-    let mut answer = [std::mem::MaybeUninit::uninit(); 12];
-    socket.set_read_timeout(Some(PATIENCE)).expect("any socket can");
-    assert_eq!(socket.recv(&mut answer).expect("an answer"), 12);
-    socket
-}
-
-/// The inode of this process's end of a peer's connection.
-fn accepted(server: SocketAddr, peer: &Socket) -> u64 {
-    let peer = peer.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
-    let (ours, theirs) = (format!(":{:04X}", server.port()), format!(":{:04X}", peer.port()));
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("a Linux");
-    // proc_net_tcp(5): number, local address, remote address, …, and the inode as the tenth.
-    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let mut ends = rows.filter(|row| row[1].ends_with(&ours) && row[2].ends_with(&theirs));
-    ends.next().and_then(|row| row[9].parse().ok()).expect("it is accepted")
-}
-
-/// Whether this process has a descriptor for the socket of that inode.
-fn is_open(inode: u64) -> bool {
-    let descriptors = std::fs::read_dir("/proc/self/fd").expect("a Linux").flatten();
-    let name = format!("socket:[{inode}]");
-    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    links.into_iter().any(|link| link.to_string_lossy() == name)
-}
-
 /// Says something large to the lobby.
 fn flood(node: &Node, times: usize) {
     let (lobby, words) = ("lobby".parse().expect("a good name"), "x".repeat(60_000).into());
     for _ in 0..times {
         node.publish(&lobby, &words).expect("the mailboxes hold that");
     }
-}
-
-/// Both nodes in one application, each below a path of its own.
-fn two_nodes(lobby: &Node, attic: &Node) -> (SocketAddr, ServerHandle) {
-    let (told, heard) = sync_channel(1);
-    let (lobby, attic) = (lobby.clone(), attic.clone());
-    std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async {
-            let app = move || {
-                App::new()
-                    .service(web::scope("/lobby").configure(server::mount(&lobby)))
-                    .service(web::scope("/attic").configure(server::mount(&attic)))
-            };
-            let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1);
-            let server = server.bind("127.0.0.1:0")?;
-            let address = server.addrs()[0];
-            let server = server.run();
-            told.send((address, server.handle())).expect("somebody waits for it");
-            server.await
-        })
-    });
-    heard.recv().expect("a port is free")
 }
