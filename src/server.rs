@@ -214,7 +214,7 @@ fn identify(
     Ok(identity.user)
 }
 
-/// Asks the application whether it wants the newcomer. `within` bounds it under every server: a
+/// Asks the application whether it wants the newcomer. `patience` bounds it under every server: a
 /// stream's own deadline is not seen while its peer floods it.
 async fn introduce(
     request: &HttpRequest,
