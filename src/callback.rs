@@ -150,7 +150,8 @@ pub enum Action {
     Join(Room),
     /// End its membership; nothing if it is no member.
     Leave(Room),
-    /// End the connection as `callback_closed`; what was queued before goes first.
+    /// End the connection as `callback_closed`; what was queued before goes first. A code that must
+    /// not be sent ([`Close::is_legal`]) becomes 1008.
     Close(Close),
 }
 

@@ -46,6 +46,13 @@ impl Close {
         matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
+    /// The same with a code that may be sent: 1008 (policy violation) in the place of any other, which
+    /// a peer would take for a protocol error.
+    fn sendable(&self) -> Self {
+        let code = if Self::is_legal(self.code) { self.code } else { 1008 };
+        Self { code, text: self.text.clone() }
+    }
+
     /// Whether it can be sent as it is.
     ///
     /// # Errors
@@ -172,7 +179,7 @@ impl Disconnect {
         let (code, text) = match self {
             Self::PeerGone | Self::WriteTimeout => return None,
             Self::PeerClosed(theirs) => return Some(Close::new(theirs.code, "")),
-            Self::Kicked(ours) | Self::CallbackClosed(ours) => return Some(ours.clone()),
+            Self::Kicked(ours) | Self::CallbackClosed(ours) => return Some(ours.sendable()),
             Self::NoPong => (1011, "no pong in time"),
             Self::Slow => (1013, "too slow for what it is sent"),
             Self::TooBig => (1009, "message too big, or in too many pieces"),
@@ -272,6 +279,16 @@ mod tests {
             codes,
             [1000, 0, 1011, 0, 1013, 1009, 1007, 1002, 1013, 1008, 1011, 4001, 4002, 1011, 1012]
         );
+    }
+
+    #[test]
+    fn no_code_that_must_not_be_sent_is_sent() {
+        for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
+            for end in [Disconnect::Kicked, Disconnect::CallbackClosed] {
+                assert_eq!(end(Close::new(code, "out")).close(), Some(Close::new(1008, "out")));
+            }
+        }
+        assert_eq!(Disconnect::Kicked(Close::new(4999, "")).code(), Some(4999));
     }
 
     #[test]

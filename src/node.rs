@@ -175,6 +175,7 @@ impl Node {
 
     /// Ends one connection as `kicked`, with `close` as its close frame. An id that has ended
     /// already, or never was, is no error; [`kick`](Self::kick) would tell.
+    /// A code that must not be sent ([`Close::is_legal`]) becomes 1008.
     ///
     /// # Errors
     /// [`Busy`] when its worker's queue is full (`limits.mailbox_bytes_max`).

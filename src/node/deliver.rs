@@ -102,7 +102,8 @@ impl Node {
     }
 
     /// Ends one connection as `kicked`, with `close` as its close frame. One that is ending already
-    /// is no error, and keeps its cause.
+    /// is no error, and keeps its cause. A code that must not be sent ([`Close::is_legal`]) becomes
+    /// 1008.
     ///
     /// # Errors
     /// [`Failure::NoConnection`], [`Failure::Busy`], [`Failure::Late`].

@@ -152,7 +152,7 @@ impl Upgrader {
 /// The route, if it is served.
 fn served(route: Route, worker: &Worker) -> Result<Route, Refusal> {
     match route {
-        Route::App if worker.node.callback().is_none() => {
+        Route::App if worker.node.callback().is_none_or(|it| !it.sees(&Route::App)) => {
             Err(Refusal::not_configured("callback.url"))
         }
         Route::Rest if worker.rest.is_none() => Err(Refusal::not_configured("rest.base_url")),

@@ -216,6 +216,13 @@ async fn whom_a_callback_refuses_it_is_told_no_more_of() {
 }
 
 #[tokio::test]
+async fn an_application_that_looks_elsewhere_has_no_route_of_its_own() {
+    let elsewhere = on_message(|_, _| ()).sees(|route| *route == Route::Echo);
+    let server = serve(|_| {}, elsewhere);
+    assert_eq!(dial(&server, "/ws/app").refused().await.status, 404);
+}
+
+#[tokio::test]
 async fn a_failure_is_told_in_the_callback_s_own_words() {
     let strict = Strict::new();
     let permits = Arc::clone(&strict.permits);
