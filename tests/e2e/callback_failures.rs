@@ -129,6 +129,7 @@ async fn a_connection_ends_when_the_application_fails_it_longer_than_its_patienc
     let mut refused = stage.connect("/ws/app").await;
     let began = std::time::Instant::now();
     let end = loop {
+        assert!(began.elapsed() < PATIENCE, "its patience has no end");
         fails(&mut served, "fail").await;
         asks(&mut served, "once in a while", "fine").await;
         fails(&mut refused, "refuse").await;
