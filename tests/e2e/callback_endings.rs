@@ -137,3 +137,27 @@ async fn a_peer_that_vanishes_before_its_turn_is_not_asked_about_at_all() {
     let queries: Vec<_> = events.iter().map(|event| &event["query"]).collect();
     assert_eq!(queries, ["first", "third"]);
 }
+
+#[tokio::test]
+async fn a_newcomer_whom_the_application_lets_in_while_the_node_stops_is_told_to_have_ended() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let application = Application::start(move |asked| match event(asked)["type"].as_str() {
+        Some("connect") => Reply::new(204).held(&held),
+        _ => Reply::new(204),
+    })
+    .await;
+    let mut stage =
+        before(&application).set("drain.delay", "100ms").set("drain.window", "100ms").start().await;
+    let newcomer = tokio::spawn(stage.dial("/ws/app").refused());
+    application.was_asked(1).await;
+    stage.node().terminate();
+    let draining = async || stage.gauge("holdline_draining").await;
+    until("a node that drains", PATIENCE, draining, |draining| *draining == 1.0).await;
+    gate.open();
+    assert_eq!(newcomer.await.expect("no panic").status, 503);
+    assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
+    let events = told(&application, 2).await;
+    assert_eq!(types(&events), ["connect", "disconnect"]);
+    assert_eq!(events[1]["reason"], "drain");
+}

@@ -284,6 +284,29 @@ async fn a_drained_stop_does_not_wait_for_an_application_that_is_away() {
     assert!(lost.len() == 1 && lost[0].says("ends", "3"), "{lost:?}");
 }
 
+/// Their next tries would be seconds away by then.
+#[tokio::test]
+async fn a_drained_stop_tells_at_once_what_waited_for_an_application_that_is_back() {
+    let application = answering(|_| Reply::new(204)).await;
+    let mut stage = draining(&application).set("drain.timeout", "3s").start().await;
+    let mut peers = stage.connect_many("/ws/app", 12).await;
+    let address = application.stop().await;
+    for peer in &mut peers {
+        peer.close(1000, "").await;
+        peer.ended().await;
+    }
+    // By then they wait for up to four seconds and more.
+    let retries = async || stage.gauge("holdline_callback_retries_total").await;
+    until("five tries each", PATIENCE * 2, retries, |retries| *retries >= 5.0 * 12.0).await;
+    let back = Application::start_at(address, |_| Reply::new(204)).await;
+    stage.node().terminate();
+    assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
+    let asked = back.asked();
+    assert_eq!(asked.len(), 12, "{asked:#?}");
+    let lost = "the application will not hear of the last ends: no time is left";
+    assert!(stage.node().log().about(lost).is_empty(), "nothing is lost");
+}
+
 fn draining(application: &Application) -> crate::harness::stage::Builder {
     asking(Stage::gateway(), application)
         .set("drain.delay", "100ms")

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::{
     answer,
@@ -41,6 +41,8 @@ pub(super) struct Application {
     post: Post,
     /// Half of the turns: however many ends wait to be told, messages come through.
     goodbyes: Semaphore,
+    /// Time is short: whoever waits to tell of an end tries now.
+    hurry: Notify,
     drops: Seldom,
     timeout: Duration,
     metrics: CallbackMetrics,
@@ -53,6 +55,7 @@ impl Application {
             ledger: Ledger::new(config.disconnects_max),
             post,
             goodbyes: Semaphore::new(config.in_flight_max.div_ceil(2)),
+            hurry: Notify::new(),
             drops: Seldom::default(),
             timeout: config.timeout,
             metrics: metrics.clone(),
@@ -62,6 +65,7 @@ impl Application {
     /// Completes when every end was told or given up. Dropped before, those that are left are.
     pub(super) async fn flushed(&self) {
         let unfinished = Unfinished(self);
+        self.hurry.notify_waiters();
         self.ledger.empty().await;
         std::mem::forget(unfinished);
     }
@@ -199,7 +203,10 @@ impl Application {
                 log::warn!("the application was not told of an end: {fault}");
                 break;
             }
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.hurry.notified() => backoff.reset(),
+            }
             self.post.again();
         }
         self.ledger.settled();
