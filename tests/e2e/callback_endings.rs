@@ -112,7 +112,9 @@ async fn a_peer_that_vanishes_before_its_turn_is_not_asked_about_at_all() {
     application.was_asked(1).await;
     let refusals =
         async |reason| stage.count("holdline_handshakes_rejected_total", "reason", reason).await;
+    let began = std::time::Instant::now();
     loop {
+        assert!(began.elapsed() < PATIENCE, "the second never waits for its turn");
         let mut second = Box::pin(stage.dial("/ws/app?second").attempt());
         let probe = async {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
