@@ -70,13 +70,15 @@ async fn each_connection_s_messages_come_in_order_however_many_send_at_once() {
     const PEERS: usize = 24;
     const MESSAGES: usize = 30;
     let busy = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
+    let gate = Gate::new();
+    let held = gate.clone();
     let application = answering(move |message| {
         let id = message["connection"].as_str().expect("a text").to_owned();
         let mut busy = busy.lock().expect("no panics");
         let expected = busy.entry(id).or_default();
         assert_eq!(message["text"], expected.to_string(), "in order");
         *expected += 1;
-        Reply::text(message["text"].as_str().expect("a text"))
+        Reply::text(message["text"].as_str().expect("a text")).held(&held)
     })
     .await;
     let stage = before(&application).workers(2).set("callback.in_flight_max", 4).start().await;
@@ -86,6 +88,9 @@ async fn each_connection_s_messages_come_in_order_however_many_send_at_once() {
             peer.text(&number.to_string()).await;
         }
     }
+    let under_way = async || application.under_way();
+    until("four at once", PATIENCE, under_way, |count| *count == 4).await;
+    gate.open();
     for peer in &mut peers {
         for number in 0..MESSAGES {
             assert_eq!(peer.message().await, Event::Text(number.to_string()));
@@ -95,7 +100,7 @@ async fn each_connection_s_messages_come_in_order_however_many_send_at_once() {
         peer.close(1000, "").await;
     }
     let events = told(&application, PEERS * (MESSAGES + 2)).await;
-    assert!(application.most_under_way() <= 4, "{}", application.most_under_way());
+    assert_eq!(application.most_under_way(), 4);
     let mut lives = HashMap::<&str, Vec<&Value>>::new();
     for event in &events {
         let id = event["connection"].as_str().expect("a text");
