@@ -29,7 +29,7 @@ async fn while_a_message_is_answered_its_peer_is_read_no_further_and_pings_go_on
     let mut neighbour = stage.connect("/ws/echo").await;
     let mut peer = stage.connect("/ws/app").await;
     // More than all buffers on the way hold together.
-    const MESSAGES: usize = 400;
+    const MESSAGES: usize = 250;
     let filling = "x".repeat(60_000);
     let frames: Vec<_> = (0..MESSAGES).map(|number| format!("{number} {filling}")).collect();
     let sending = async {
@@ -39,7 +39,7 @@ async fn while_a_message_is_answered_its_peer_is_read_no_further_and_pings_go_on
     };
     let mut sending = Box::pin(sending);
     tokio::select! {
-        () = &mut sending => panic!("24 MB went nowhere"),
+        () = &mut sending => panic!("15 MB went nowhere"),
         () = async {
             until("a message", PATIENCE, async || application.asked().len(), |asked| *asked == 2)
                 .await;
