@@ -190,7 +190,8 @@ async fn admit(
         None => Ok(admitted),
         Some(callback) => {
             let newcomer = introduction::of(request, offer, worker.node.auth());
-            let patience = rules.handshake_timeout;
+            // Short of the stream's own deadline, so that a refusal still arrives.
+            let patience = rules.handshake_timeout - rules.handshake_timeout / 10;
             introduce(request, newcomer, patience, Arc::clone(callback), admitted).await
         }
     }

@@ -267,11 +267,11 @@ async fn who_never_answers_about_a_newcomer_has_it_refused_in_time_and_told_of()
         .on_connect(|_, _| Answer::<Result<Welcome, Refusal>>::later(std::future::pending()))
         .on_close(move |_, ended| noted.note(ended.why.label()));
     let hasty = |config: &mut Config| {
-        config.server.handshake_timeout = Duration::from_millis(300);
+        config.server.handshake_timeout = Duration::from_secs(2);
     };
     let server = serve(hasty, silent);
     let answer = dial(&server, "/ws/app").refused().await;
-    let words = "the application did not answer in time";
+    let words = "the application did not decide in time";
     assert_eq!((answer.status, answer.text().trim()), (503, words), "{answer:?}");
     assert_eq!(book.has(1).await, ["callback_failed"]);
     holds(server.node(), 0).await;
