@@ -5,14 +5,14 @@
 //! Ending a task does not end its socket: actix keeps a stuck connection for as long as its
 //! write buffer is stuck. So the stream itself carries the deadlines.
 
+mod control;
+
 use std::{
-    cell::{Cell, RefCell},
     future::Future,
     io,
     net::SocketAddr,
     pin::Pin,
-    rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,6 +21,8 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use actix_rt::time::{Sleep, sleep};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+pub use self::control::{SocketControl, SocketEnd};
 
 /// What the kernel may hold for one peer that does not read, in bytes: asked of `SO_SNDBUF`,
 /// which Linux doubles. The default would let a deaf peer hold about 4 MB.
@@ -40,95 +42,6 @@ pub struct SocketLimits {
     /// A request that was begun must be answered or upgraded within this time
     /// (`server.handshake_timeout`); holds for every request of a connection, not only the first.
     pub handshake_timeout: Duration,
-}
-
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketEnd {
-    /// The peer sent FIN.
-    Fin,
-    /// The peer sent RST, or the network reported the peer unreachable.
-    Reset,
-    /// No byte was accepted, or acknowledged, for `limits.write_timeout`.
-    WriteTimeout,
-    /// A begun request was not completed within `server.handshake_timeout`.
-    HandshakeTimeout,
-    /// [`SocketControl::kill`] was called.
-    Killed,
-}
-
-/// The connection task's hand on its stream. Single-threaded; clones steer the same stream.
-///
-/// The default is a hand on nothing, for a stream that was accepted by somebody else.
-#[derive(Clone, Default)]
-pub struct SocketControl(Rc<Switches>);
-
-#[derive(Default)]
-struct Switches {
-    /// Whether there is a [`Socket`] that looks at the switches.
-    attached: Cell<bool>,
-    killed: Cell<bool>,
-    paused: Cell<bool>,
-    upgraded: Cell<bool>,
-    end: Cell<Option<SocketEnd>>,
-    /// The dispatcher's waker: a switch that nobody looks at changes nothing.
-    waker: RefCell<Option<Waker>>,
-}
-
-impl SocketControl {
-    /// Whether the stream is one of ours. If not, killing and pausing do nothing, and
-    /// [`end`](Self::end) is never known.
-    pub fn is_attached(&self) -> bool {
-        self.0.attached.get()
-    }
-
-    /// Ends the stream at once with RST, whatever is still queued or unread.
-    pub fn kill(&self) {
-        self.0.killed.set(true);
-        self.wake();
-    }
-
-    /// Stops reading: the kernel's window fills up and the peer has to wait.
-    pub fn pause_reading(&self) {
-        self.0.paused.set(true);
-    }
-
-    /// Reads on after [`pause_reading`](Self::pause_reading).
-    pub fn resume_reading(&self) {
-        if self.0.paused.replace(false) {
-            self.wake();
-        }
-    }
-
-    /// The stream now carries WebSocket frames; the handshake's deadline is lifted.
-    pub fn set_upgraded(&self) {
-        self.0.upgraded.set(true);
-    }
-
-    /// How the stream ended, as far as it has.
-    pub fn end(&self) -> Option<SocketEnd> {
-        self.0.end.get()
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.0.waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-
-    fn remember(&self, waker: &Waker) {
-        let mut slot = self.0.waker.borrow_mut();
-        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *slot = Some(waker.clone());
-        }
-    }
-
-    /// The first end is the cause; what follows from it does not replace it.
-    fn ended(&self, end: SocketEnd) {
-        if self.0.end.get().is_none() {
-            self.0.end.set(Some(end));
-        }
-    }
 }
 
 /// An accepted TCP stream with deadlines, for actix-http's dispatcher.
@@ -320,5 +233,23 @@ impl ActixStream for Socket {
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_write_ready(&self.io, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_on_an_accepted_stream_is_attached_and_one_on_nothing_is_not() {
+        actix_rt::System::new().block_on(async {
+            let listener = actix_rt::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let timeout = Duration::from_secs(1);
+            let limits = SocketLimits { write_timeout: timeout, handshake_timeout: timeout };
+            assert!(Socket::accept(stream, limits).unwrap().control().is_attached());
+            assert!(!SocketControl::default().is_attached());
+        });
     }
 }
