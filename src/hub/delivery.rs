@@ -63,7 +63,11 @@ impl Shard {
         let mut delivered = Delivered::default();
         for outbox in outboxes {
             delivered.tried += 1;
+            let before = outbox.is_congested();
             delivered.queued += usize::from(outbox.push(&frame, now));
+            if !before && outbox.is_congested() {
+                self.crowded.set(true);
+            }
         }
         delivered
     }

@@ -29,6 +29,8 @@ pub struct Shard {
     pub(super) budget: Rc<Budget>,
     tally: Rc<Tally>,
     serial: Cell<u32>,
+    /// An outbox has become half full since the mail's turn began.
+    pub(super) crowded: Cell<bool>,
     pub(super) connections: RefCell<BTreeMap<ConnectionId, Rc<Entry>>>,
     pub(super) rooms: RefCell<HashMap<Room, Members>>,
 }
@@ -57,6 +59,7 @@ impl Shard {
             budget,
             tally: Rc::new(Tally::new(&hub.metrics)),
             serial: Cell::new(0),
+            crowded: Cell::new(false),
             connections: RefCell::default(),
             rooms: RefCell::default(),
         });
@@ -220,7 +223,9 @@ impl Drop for Shard {
 
 /// How many deliveries the mail may make before the worker serves its sockets again. What is
 /// delivered in one turn leaves in one write per peer: one letter a turn costs four times as much
-/// per delivery, with 16 publications under way to 1,000 members.
+/// per delivery, with 16 publications under way to 1,000 members. An outbox that becomes half full
+/// ends the turn too: after a standstill there may be more letters for a peer than its outbox holds,
+/// and one that takes what it is offered must not pay for that.
 const DELIVERIES_PER_TURN: usize = 16 * 1024;
 
 async fn read_mail(shard: Weak<Shard>, link: Arc<ShardLink>) {
@@ -228,7 +233,9 @@ async fn read_mail(shard: Weak<Shard>, link: Arc<ShardLink>) {
         link.mailbox.wait().await;
         let Some(shard) = shard.upgrade() else { return };
         let mut deliveries = 0;
+        shard.crowded.set(false);
         while deliveries < DELIVERIES_PER_TURN
+            && !shard.crowded.get()
             && let Some(mail) = link.mailbox.take()
         {
             let bytes = mail.bytes();
