@@ -144,7 +144,7 @@ fn stalled_worker(node: &Node) -> (Arc<Barrier>, thread::JoinHandle<usize>) {
 #[actix_rt::test]
 async fn a_stalled_worker_is_waited_for_once_and_what_it_was_asked_for_is_done_later() {
     let mut config = Config::default();
-    config.server.stall_timeout = Duration::from_millis(200);
+    config.server.stall_timeout = Duration::from_secs(1);
     let node = Node::new(config).expect("no callback");
     let shard = Shard::attach(node.hub());
     let (release, worker) = stalled_worker(&node);
@@ -153,11 +153,11 @@ async fn a_stalled_worker_is_waited_for_once_and_what_it_was_asked_for_is_done_l
     assert_eq!(node.list_connections(None, None, 5).await, Err(Failure::Late));
     assert_eq!(node.room(&room("lobby")).await, Err(Failure::Late));
     assert_eq!(node.connection(here.id()).await.map(|told| told.rooms.len()), Ok(1));
-    assert!(began.elapsed() >= Duration::from_millis(400), "it is given time");
+    assert!(began.elapsed() >= Duration::from_secs(2), "it is given time");
     let batch = (0..100).map(|_| (to("lobby"), "late".into()));
-    assert_eq!(node.deliver_all(batch).await, [Err(Failure::Late); 100]);
-    // A hundred times the timeout would be 20 s.
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    // A hundred times the timeout would be 100 s.
+    let told = actix_rt::time::timeout(Duration::from_secs(50), node.deliver_all(batch)).await;
+    assert_eq!(told.expect("one wait for all"), [Err(Failure::Late); 100]);
     assert_eq!(here.outbox.bytes(), 600);
     release.wait();
     assert!(worker.join().unwrap() > 0, "it arrives all the same");

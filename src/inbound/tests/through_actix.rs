@@ -146,6 +146,6 @@ async fn a_waiting_task_is_woken_for_every_message() {
         wire.send(&frame(FIN | TEXT, b"several").repeat(3)[25..]);
     }
     wire.finish();
-    let count = actix_rt::time::timeout(std::time::Duration::from_secs(10), reader);
+    let count = actix_rt::time::timeout(std::time::Duration::from_secs(60), reader);
     assert_eq!(count.await.expect("the task hangs").unwrap(), 300);
 }
