@@ -95,6 +95,7 @@ async fn ids(at: SocketAddr, query: &str) -> Vec<String> {
     loop {
         let page = get(at, &format!("/connections?{query}{after}")).await;
         let told = page["connections"].as_array().expect("a list");
+        assert!(ids.len() < 10_000, "it never ends");
         ids.extend(told.iter().map(|told| told["id"].as_str().expect("an id").to_owned()));
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
