@@ -30,7 +30,7 @@ pub struct SocketControl(pub(super) Rc<Switches>);
 
 #[derive(Default)]
 pub(super) struct Switches {
-    /// Whether there is a [`Socket`] that looks at the switches.
+    /// Whether there is a stream that looks at the switches.
     pub(super) attached: Cell<bool>,
     pub(super) killed: Cell<bool>,
     pub(super) paused: Cell<bool>,
