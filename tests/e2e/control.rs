@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::harness::http::{self, Answer};
 use crate::harness::stage::Builder;
-use crate::harness::{Peer, Stage};
+use crate::harness::{PATIENCE, Peer, Stage, until};
 
 /// Two workers, so that something could be forgotten.
 fn stage() -> Builder {
@@ -79,11 +79,19 @@ fn json(answer: &Answer) -> Value {
 }
 
 /// The name of this peer's connection, from the log.
-fn id_of(stage: &Stage, peer: &Peer) -> String {
-    names(stage).remove(&peer.request).expect("a line at the open")
+async fn id_of(stage: &Stage, peer: &Peer) -> String {
+    let named = async || names(stage).remove(&peer.request);
+    until("a line at the open", PATIENCE, named, Option::is_some).await.expect("it is there")
 }
 
-/// The name of each connection by its request.
+/// The name of each connection by its request, when these have theirs.
+async fn names_of(stage: &Stage, peers: &[Peer]) -> HashMap<String, String> {
+    let named = async || names(stage);
+    let all = |names: &HashMap<_, _>| peers.iter().all(|peer| names.contains_key(&peer.request));
+    until("a line at each open", PATIENCE, named, all).await
+}
+
+/// The name of each connection by its request, as far as the log has told.
 fn names(stage: &Stage) -> HashMap<String, String> {
     let opens = stage.opens().into_iter();
     opens.map(|line| (line.value("request").to_owned(), line.value("id").to_owned())).collect()

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::stage::BINARY;
-use crate::harness::{http, port};
+use crate::harness::{PATIENCE, http, port};
 
 /// Runs the binary to its end in `folder`, with these variables and nothing inherited.
 ///
@@ -19,7 +19,7 @@ fn run(folder: &Path, arguments: &[&str], set: &[(&str, &str)]) -> Output {
     let mut child = command.spawn().expect("the binary starts");
     let began = Instant::now();
     while child.try_wait().expect("a child can be waited for").is_none() {
-        if began.elapsed() > Duration::from_secs(10) {
+        if began.elapsed() > PATIENCE * 3 {
             let _ = child.kill();
             let output = child.wait_with_output().expect("it was killed");
             panic!("{arguments:?} goes on:\n{}", String::from_utf8_lossy(&output.stderr));

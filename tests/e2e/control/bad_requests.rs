@@ -7,7 +7,7 @@ use super::{ask, control, id_of, is_problem, stage};
 async fn a_bad_part_of_a_request_is_named() {
     let mut stage = stage().start().await;
     let mut peer = stage.connect("/ws/rooms/lobby").await;
-    let (at, id) = (control(&mut stage), id_of(&stage, &peer));
+    let (at, id) = (control(&mut stage), id_of(&stage, &peer).await);
     let long = "x".repeat(124);
     let own = |rest: &str| format!("/connections/{id}{rest}");
     for (method, path, field) in [

@@ -20,7 +20,7 @@ async fn a_batch_of_1000_is_carried_out_in_order_with_a_result_for_each() {
     let mut lobby = stage.connect_many("/ws/rooms/lobby", 20).await;
     let mut other = stage.connect("/ws/echo").await;
     stage.holds(21).await;
-    let (one, nobody) = (id_of(&stage, &lobby[0]), "0123456789abcdef");
+    let (one, nobody) = (id_of(&stage, &lobby[0]).await, "0123456789abcdef");
     let messages: Vec<_> = (0..1000)
         .map(|count| match count % 4 {
             0 => json!({"room": "lobby", "text": count.to_string()}),

@@ -33,7 +33,7 @@ async fn every_line_of_the_manual_does_what_it_says() {
     let mut stage = stage.set("drain.window", "100ms").start().await;
     let mut peer = stage.connect("/ws/rooms/lobby").await;
     let mut stays = stage.connect("/ws/rooms/lobby").await;
-    let (at, id) = (control(&mut stage), id_of(&stage, &peer));
+    let (at, id) = (control(&mut stage), id_of(&stage, &peer).await);
     let lines = lines();
     let mut said = Vec::new();
     for line in &lines {

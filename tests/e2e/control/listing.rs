@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{ask, control, get, id_of, ids, is_problem, names, stage, workers};
+use super::{ask, control, get, id_of, ids, is_problem, names_of, stage, workers};
 use crate::auth::issuer::{SECRET, token};
 use crate::harness::wait::PATIENCE;
 use crate::harness::{heavy, until};
@@ -43,12 +43,12 @@ async fn everyone_who_stays_is_told_once_in_order_while_others_come_and_go() {
         *times.entry(id.clone()).or_insert(0) += 1;
         times
     });
-    let names = names(&stage);
+    let names = names_of(&stage, &peers).await;
     for peer in &peers[..1100] {
         assert_eq!(times.get(&names[&peer.request]), Some(&1), "{}", peer.request);
     }
     stage.holds(peers.len()).await;
-    let names = super::names(&stage);
+    let names = names_of(&stage, &peers).await;
     let mut here: Vec<_> = peers.iter().map(|peer| names[&peer.request].clone()).collect();
     here.sort();
     assert_eq!(ids(at, "limit=1000").await, here);
@@ -66,7 +66,7 @@ async fn a_connection_is_shown_with_what_it_is_and_did() {
     let offer = format!("holdline.v1, bearer.{}", token(json!({})));
     let mut peer = dial.header("Sec-WebSocket-Protocol", &offer).open().await;
     peer.echoes("hello").await;
-    let (at, id) = (control(&mut stage), id_of(&stage, &peer));
+    let (at, id) = (control(&mut stage), id_of(&stage, &peer).await);
     let path = format!("/connections/{id}");
     let pinged = until(
         "a pong",
@@ -100,7 +100,7 @@ async fn a_kick_tells_the_peer_its_code_and_is_told_alike_everywhere() {
     let (mut loud, mut plain) = (stage.connect("/ws/echo").await, stage.connect("/ws/echo").await);
     let mut other = stage.connect("/ws/echo").await;
     let at = control(&mut stage);
-    let path = format!("/connections/{}", id_of(&stage, &loud));
+    let path = format!("/connections/{}", id_of(&stage, &loud).await);
     let kick = format!("{path}?code=4001&text=signed%20in+elsewhere%20%E2%9C%93");
     let answer = ask(at, "DELETE", &kick, &[], b"").await;
     assert_eq!((answer.status, answer.body.len()), (204, 0), "{answer:?}");
@@ -108,7 +108,7 @@ async fn a_kick_tells_the_peer_its_code_and_is_told_alike_everywhere() {
     assert_eq!((end.code, end.reason.as_str()), (4001, "signed in elsewhere \u{2713}"));
     stage.ended_as(&loud, "kicked", "4001").await;
     is_problem(&ask(at, "DELETE", &path, &[], b"").await, 404, "");
-    let path = format!("/connections/{}", id_of(&stage, &plain));
+    let path = format!("/connections/{}", id_of(&stage, &plain).await);
     assert_eq!(ask(at, "DELETE", &path, &[], b"").await.status, 204);
     assert_eq!(plain.ended().await.code, 1008);
     stage.ended_as(&plain, "kicked", "1008").await;

@@ -28,7 +28,7 @@ async fn a_message_reaches_one_a_room_or_everyone_and_the_count_is_exact() {
     assert_eq!(post(at, "/messages", "to all").await, 53);
     hears(&mut lobby, "to all").await;
     hears(&mut others, "to all").await;
-    let path = format!("/connections/{}/messages", id_of(&stage, &others[7]));
+    let path = format!("/connections/{}/messages", id_of(&stage, &others[7]).await);
     assert_eq!(post(at, &path, "to you").await, 1);
     hears(&mut others[7..8], "to you").await;
     assert_eq!(post(at, "/rooms/nobody/messages", "to nobody").await, 0);
@@ -74,7 +74,7 @@ async fn messages_of_one_caller_arrive_in_the_order_of_sending() {
     let mut peers = stage.connect_many("/ws/rooms/lobby", 10).await;
     stage.holds(10).await;
     let at = control(&mut stage);
-    let one = id_of(&stage, &peers[0]);
+    let one = id_of(&stage, &peers[0]).await;
     let paths = ["/rooms/lobby/messages", "/messages", &format!("/connections/{one}/messages")];
     for count in 0..60 {
         assert_eq!(post(at, paths[count % 3], &count.to_string()).await, [10, 10, 1][count % 3]);
