@@ -67,5 +67,6 @@ pub async fn wscat_idles_past_the_read_timeout(stack: &Stack) {
     wscat.shows("< still here").await;
     let mut peer = stack.connect("/ws/echo").await;
     let pings = peer.is_silent_for(Duration::from_secs(4)).await;
-    assert!(pings.len() >= 3, "the backend has heard of the timeout too: {} pings", pings.len());
+    // Otherwise the first would come after 18 s.
+    assert!(!pings.is_empty(), "the backend has heard of the timeout too");
 }

@@ -15,7 +15,7 @@ use crate::harness::wait::until;
 use crate::harness::{Peer, http, port};
 
 /// How long Prometheus may take to see a change: names are looked up and targets scraped every 5 s.
-const SCRAPED: Duration = Duration::from_secs(30);
+const SCRAPED: Duration = Duration::from_secs(60);
 
 /// The stack; dropping it removes its containers, networks and volumes.
 pub struct Stack {
