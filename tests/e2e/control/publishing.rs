@@ -76,7 +76,7 @@ async fn messages_of_one_caller_arrive_in_the_order_of_sending() {
     let mut peers = stage.connect_many("/ws/rooms/lobby", 9).await;
     peers.insert(0, slow);
     stage.holds(10).await;
-    let (at, one) = (control(&mut stage), id_of(&stage, &peers[0]));
+    let (at, one) = (control(&mut stage), id_of(&stage, &peers[0]).await);
     let paths = ["/rooms/lobby/messages", "/messages", &format!("/connections/{one}/messages")];
     let text = |count: usize| format!("{count} {}", "x".repeat(20_000));
     for count in 0..42 {
