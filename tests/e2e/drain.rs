@@ -15,14 +15,15 @@ fn draining(stage: Builder) -> Builder {
         .workers(2)
         .set("drain.delay", "300ms")
         .set("drain.window", "2s")
-        .set("drain.timeout", "6s")
-        .set("limits.close_timeout", "1s")
+        // Whoever waits for these waits for longer than a test's patience.
+        .set("drain.timeout", "180s")
+        .set("limits.close_timeout", "60s")
 }
 
 #[tokio::test]
 async fn a_drained_stop_tells_everyone_1012_spread_over_the_window_and_exits_0() {
     let _turn = heavy().await;
-    let mut stage = draining(Stage::gateway()).start().await;
+    let mut stage = draining(Stage::gateway()).set("drain.window", "10s").start().await;
     let mut peers = stage.connect_many("/ws/echo", 150).await;
     peers.extend(stage.connect_many("/ws/rooms/lobby", 150).await);
     let asked = Instant::now();
@@ -37,13 +38,12 @@ async fn a_drained_stop_tells_everyone_1012_spread_over_the_window_and_exits_0()
     goodbyes.sort();
     let (first, last) = (goodbyes[0] - asked, goodbyes[goodbyes.len() - 1] - asked);
     assert!(first >= Duration::from_millis(300), "the first already after {first:?}");
-    assert!(last < Duration::from_millis(300 + 2000 + 1000), "the last only after {last:?}");
-    // Spread, not at once: half of them are told within the middle half of the window, about.
-    let middle = goodbyes[225] - goodbyes[75];
-    let fair = middle > Duration::from_millis(500) && middle < Duration::from_millis(1500);
-    assert!(fair, "the middle half of them within {middle:?} of 2 s");
+    assert!(last >= Duration::from_millis(300 + 9000), "the last already after {last:?}");
+    // Spread, not at once. A machine that stands still while they come brings some of them together.
+    let (all, middle) = (last - first, goodbyes[225] - goodbyes[75]);
+    let spread = all > Duration::from_secs(5) && middle > Duration::from_millis(500);
+    assert!(spread, "all within {all:?}, the middle half of them within {middle:?} of 10 s");
     assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     assert_eq!(stage.ends().len(), 300);
     for end in stage.ends() {
         assert!(end.says("reason", "drain") && end.says("code", "1012"), "{end:?}");
@@ -53,7 +53,7 @@ async fn a_drained_stop_tells_everyone_1012_spread_over_the_window_and_exits_0()
 
 #[tokio::test]
 async fn a_draining_node_is_alive_but_not_ready_and_refuses_newcomers() {
-    let mut stage = draining(Stage::backend()).set("drain.delay", "2s").start().await;
+    let mut stage = draining(Stage::backend()).set("drain.delay", "10s").start().await;
     let mut peer = stage.connect("/ws/echo").await;
     let control = stage.node().control;
     stage.node().terminate();
@@ -76,12 +76,10 @@ async fn a_draining_node_is_alive_but_not_ready_and_refuses_newcomers() {
 #[tokio::test]
 async fn an_idle_node_stops_as_well_and_an_interrupt_is_a_stop_too() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut stage = draining(Stage::backend()).start().await;
+        // Nobody to say goodbye to: no window to wait for.
+        let mut stage = draining(Stage::backend()).set("drain.window", "100s").start().await;
         stage.node().process.signal(signal);
-        let asked = Instant::now();
         assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
-        // Nobody to say goodbye to: no window to wait for, beyond some slack for a busy machine.
-        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     }
 }
 
@@ -90,12 +88,12 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
     let mut stage = draining(Stage::backend())
         .set("drain.delay", "0s")
         .set("drain.window", "100ms")
-        .set("limits.close_timeout", "3s")
+        .set("limits.write_timeout", "60s")
         .start()
         .await;
     let mut speaker = stage.connect("/ws/rooms/lobby").await;
     // Some seconds' worth of reading, most of it in its outbox when the node is told to stop.
-    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(400_000)).open().await;
+    let mut slow = stage.dial("/ws/rooms/lobby").vice(Vice::Trickling(100_000)).open().await;
     let text = |number: usize| format!("{number} {}", "x".repeat(20_000));
     for number in 0..40 {
         speaker.echoes(&text(number)).await;
@@ -114,6 +112,7 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
 #[tokio::test]
 async fn nobody_who_was_told_101_is_forgotten_when_handshakes_race_with_the_signal() {
     let _turn = heavy().await;
+    let mut too_late = 0;
     for _ in 0..4 {
         let mut stage = draining(Stage::backend())
             .set("drain.delay", "0s")
@@ -123,16 +122,15 @@ async fn nobody_who_was_told_101_is_forgotten_when_handshakes_race_with_the_sign
         let racing = race(&stage, 16);
         stage.holds_at_least(50).await;
         stage.node().terminate();
-        let asked = Instant::now();
+        // Whoever was forgotten would be cut by drain.timeout, which nobody here waits for.
         let (admitted, refused) = racing.finish().await;
-        // Long before drain.timeout, when whoever was forgotten would be cut.
-        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
         assert!(admitted >= 50, "only {admitted} were in");
-        assert!(refused > 0, "nobody came too late");
+        too_late += refused;
         assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
         assert_eq!(stage.ends().len(), admitted, "one end for each 101");
         assert_eq!(stage.opens().len(), admitted, "one open line for each 101");
     }
+    assert!(too_late > 0, "nobody came too late");
 }
 
 #[tokio::test]
@@ -148,9 +146,11 @@ async fn a_draining_backend_s_503_is_retried_on_another_unseen_by_the_peer() {
     // During the drain and after the end of the drained one.
     while stage.node().process.status().is_none() || newcomers.len() < 100 {
         newcomers.push(stage.connect("/ws/echo").await);
-        assert!(asked.elapsed() < PATIENCE, "the drained backend does not end");
+        assert!(asked.elapsed() < PATIENCE * 3, "the drained backend does not end");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // With its last words, which tell whom it has told goodbye.
+    assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
     for peer in &mut newcomers {
         peer.echoes("unharmed").await;
     }
@@ -165,7 +165,6 @@ async fn a_draining_backend_s_503_is_retried_on_another_unseen_by_the_peer() {
         }
     }
     assert!(goodbyes > 10 && stayed > 10, "{goodbyes} told goodbye, {stayed} on the other");
-    assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
     let retried = stage.proxy().errors().contains("no live upstreams");
     assert!(!retried, "the gateway gave up on both");
 }
@@ -173,22 +172,18 @@ async fn a_draining_backend_s_503_is_retried_on_another_unseen_by_the_peer() {
 #[tokio::test]
 async fn a_second_signal_exits_at_once() {
     for second in [Signal::TERM, Signal::INT] {
-        let mut stage = draining(Stage::backend())
-            .set("drain.window", "20s")
-            .set("drain.timeout", "30s")
-            .start()
-            .await;
+        let mut stage = draining(Stage::backend()).set("drain.window", "100s").start().await;
         let _peers = stage.connect_many("/ws/echo", 20).await;
         stage.node().terminate();
         let draining = async || stage.gauge("holdline_draining").await;
         until("the drain to begin", PATIENCE, draining, |draining| *draining == 1.0).await;
         // A supervisor that signals a process and its group at once has asked only once; so this
-        // one insists. Without a second signal the end would be 20 s away.
+        // one insists. Without a second signal the end would be 100 s away.
         let insists = async || {
             stage.node().process.signal(second);
             stage.node().process.status()
         };
-        until("an end at once", Duration::from_secs(2), insists, Option::is_some).await;
+        until("an end at once", PATIENCE, insists, Option::is_some).await;
     }
 }
 
@@ -196,7 +191,10 @@ async fn a_second_signal_exits_at_once() {
 async fn deaf_peers_do_not_delay_the_end_beyond_the_drain_s_timeout() {
     let mut stage = draining(Stage::backend())
         .ping_interval("20s")
-        .set("limits.write_timeout", "30s")
+        // Whoever waits for the deaf waits for longer than the test.
+        .set("limits.write_timeout", "180s")
+        .set("drain.timeout", "6s")
+        .set("limits.close_timeout", "1s")
         .set("limits.outbox_bytes_max", 64 << 20)
         .start()
         .await;
@@ -209,12 +207,9 @@ async fn deaf_peers_do_not_delay_the_end_beyond_the_drain_s_timeout() {
     for _ in 0..60 {
         speaker.echoes(&"x".repeat(60_000)).await;
     }
-    let asked = Instant::now();
     stage.node().terminate();
     assert_eq!(speaker.ended().await.code, 1012, "the others are told all the same");
     assert_eq!(stage.node().ended(PATIENCE).await.code(), Some(0));
-    let took = asked.elapsed();
-    assert!(took < Duration::from_secs(6 + 1), "{took:?}");
     // Each of them has its line, too.
     assert_eq!(stage.ends().len(), 12, "{:#?}", stage.ends());
     drop((deaf, mute));

@@ -70,9 +70,7 @@ async fn a_peer_over_its_pace_ends_with_1013_and_one_within_it_lives() {
     let stage = Stage::gateway().set("limits.messages_per_second", 10).start().await;
     let mut calm = stage.connect("/ws/rooms/lobby").await;
     let mut hasty = stage.connect("/ws/rooms/lobby").await;
-    for _ in 0..200 {
-        hasty.try_raw(&codec::encode(true, codec::TEXT, b"again")).await;
-    }
+    hasty.raw(&codec::encode(true, codec::TEXT, b"again").repeat(200)).await;
     let end = hasty.ended().await;
     assert_eq!(end.code, 1013, "{end:?}");
     stage.ended_as(&hasty, "rate_limited", "1013").await;

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::stage::BINARY;
-use crate::harness::{PATIENCE, http, port};
+use crate::harness::{PATIENCE, http, port, until};
 
 /// Runs the binary to its end in `folder`, with these variables and nothing inherited.
 ///
@@ -151,19 +151,21 @@ async fn what_is_refused_has_bound_no_port() {
 #[tokio::test]
 async fn the_health_command_asks_readiness() {
     let mut stage = crate::harness::Stage::backend()
-        .set("drain.delay", "2s")
+        .set("drain.delay", "60s")
         .set("drain.window", "0s")
+        .set("drain.timeout", "180s")
         .start()
         .await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("http://{}/readyz", stage.node().control);
     let health = || run(folder.path(), &["health", "--url", &url], &[]).status.code();
-    assert_eq!(health(), Some(0));
+    // It waits 5 s for the answer.
+    until("a healthy node", PATIENCE, async || health(), |code| *code == Some(0)).await;
     let _peer = stage.connect("/ws/echo").await;
     stage.node().terminate();
     let control = stage.node().control;
     let ready = async || http::get(control, "/readyz").await.status;
-    crate::harness::until("a draining node", Duration::from_secs(5), ready, |it| *it == 503).await;
+    until("a draining node", PATIENCE, ready, |it| *it == 503).await;
     assert_eq!(health(), Some(1), "alive but draining");
     stage.node().kill().await;
     assert_eq!(health(), Some(1), "nobody there");

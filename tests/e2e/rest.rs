@@ -239,9 +239,10 @@ async fn a_peer_that_leaves_cuts_its_requests() {
     until("2 cut", PATIENCE, async || application.abandoned(), |count| *count == 2).await;
     rude.reset().await;
     until("4 cut", PATIENCE, async || application.abandoned(), |count| *count == 4).await;
+    let counted = "holdline_rest_duration_seconds_count";
+    let abandoned = async || stage.count(counted, "outcome", "abandoned").await;
+    until("4 abandoned", PATIENCE, abandoned, |count| *count == 4.0).await;
     assert_eq!(stage.gauge("holdline_rest_in_flight").await, 0.0);
-    let abandoned = "holdline_rest_duration_seconds_count";
-    assert_eq!(stage.count(abandoned, "outcome", "abandoned").await, 4.0);
 }
 
 #[tokio::test]

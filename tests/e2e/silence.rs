@@ -12,9 +12,10 @@ async fn without_pings_the_gateway_cuts_a_silent_connection_at_its_read_timeout(
     let mut peer = stage.connect("/ws/echo").await;
     let end = peer.ended().await;
     assert_eq!((end.code, end.tcp), (1006, Tcp::Fin), "FIN without a close frame");
-    // nginx's timers are lazy and may fire up to 0.3 s early; the machine may make them late.
+    // nginx's timers are lazy and may fire up to 0.3 s early; the machine may make them late. What
+    // cut it is told below, and no other timer is as short as a test's patience.
     let life = end.at - began;
-    assert!(life > Duration::from_millis(1650) && life < Duration::from_secs(4), "{life:?}");
+    assert!(life > Duration::from_millis(1650), "{life:?}");
     stage.ended_as(&peer, "peer_gone", "-").await;
     let errors = async || stage.proxy().errors();
     until("the cut in the gateway's error log", PATIENCE, errors, |errors| {
@@ -39,21 +40,10 @@ async fn the_cut_is_proxy_read_timeout_s_doing() {
 
 #[tokio::test]
 async fn a_peer_that_talks_is_not_cut_even_without_pings() {
-    let stage = Stage::gateway().read_timeout("2s").ping_interval("off").start().await;
+    let stage = Stage::gateway().read_timeout("12s").ping_interval("off").start().await;
     let mut peer = stage.connect("/ws/echo").await;
     for word in 0..6 {
-        assert!(peer.is_silent_for(Duration::from_secs(1)).await.is_empty(), "pings are off");
+        assert!(peer.is_silent_for(Duration::from_secs(5)).await.is_empty(), "pings are off");
         peer.echoes(&word.to_string()).await;
     }
-}
-
-#[tokio::test]
-async fn at_the_shipped_values_a_silent_connection_without_pings_lives_a_minute() {
-    let stage = Stage::gateway().ping_interval("off").start().await;
-    let began = Instant::now();
-    let mut peer = stage.connect("/ws/echo").await;
-    let end = peer.ended_within(Duration::from_secs(70)).await;
-    let life = end.at - began;
-    assert_eq!((end.code, end.tcp), (1006, Tcp::Fin), "FIN without a close frame");
-    assert!(life > Duration::from_millis(59_500) && life < Duration::from_secs(63), "{life:?}");
 }

@@ -6,9 +6,9 @@ use crate::harness::{Stage, until, wait::PATIENCE};
 
 #[tokio::test]
 async fn wscat_shows_our_pings_while_it_idles() {
-    let stage = Stage::gateway().read_timeout("2s").start().await;
+    let stage = Stage::gateway().read_timeout("9s").start().await;
     let mut wscat = Wscat::connect(stage.address(), "/ws/echo", &["-P"]).await;
-    // Ten of them at a third of 2 s: more than three read timeouts of silence.
+    // Ten of them at a third of 9 s: more than three read timeouts of silence.
     for _ in 0..10 {
         wscat.shows("< Received ping (data: \"").await;
     }
@@ -18,7 +18,7 @@ async fn wscat_shows_our_pings_while_it_idles() {
 
 #[tokio::test]
 async fn wscat_s_ping_gets_its_pong_and_its_close_is_clean() {
-    let stage = Stage::gateway().read_timeout("2s").start().await;
+    let stage = Stage::gateway().start().await;
     let mut wscat = Wscat::connect(stage.address(), "/ws/echo", &["--slash", "-P"]).await;
     wscat.types("/ping x").await;
     wscat.shows("< Received pong (data: \"x\")").await;

@@ -7,8 +7,9 @@ use super::{ask, control, json, post, stage};
 use crate::harness::{Event, Stage, wait::PATIENCE};
 
 async fn draining() -> Stage {
-    let stage = stage().set("drain.delay", "2s").set("drain.window", "1s");
-    stage.set("drain.timeout", "8s").set("limits.close_timeout", "1s").start().await
+    // The delay is time to ask this and that.
+    let stage = stage().set("drain.delay", "10s").set("drain.window", "1s");
+    stage.set("drain.timeout", "60s").set("limits.close_timeout", "1s").start().await
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_batch_may_be_larger_than_a_message_up_to_the_body_s_limit() {
 #[tokio::test]
 async fn a_body_that_does_not_come_is_cut_and_holds_one_place_until_then() {
     let stage = stage().set("control.requests_max", 1);
-    let mut stage = stage.set("server.handshake_timeout", "3s").start().await;
+    let mut stage = stage.set("server.handshake_timeout", "8s").start().await;
     let at = control(&mut stage);
     let (mut one, mut other) = (half_a_message(at).await, half_a_message(at).await);
     // Whichever came first has the place.
