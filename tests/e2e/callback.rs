@@ -96,7 +96,7 @@ async fn the_application_is_told_of_a_connection_from_its_handshake_to_its_end()
     peer.close(1000, "bye").await;
     assert_eq!(peer.ended().await.code, 1000);
     let events = told(&application, 4).await;
-    let id = stage.opens()[0].value("id").to_owned();
+    let id = stage.open_of(&peer).await.value("id").to_owned();
     let common = json!({
         "connection": id, "request": peer.request, "route": "/ws/app", "room": null,
         "user": null, "peer": "127.0.0.1",
@@ -212,7 +212,7 @@ async fn a_join_over_a_limit_is_refused_and_the_rest_of_the_answer_is_done() {
     // The log has the first one; each message may ask for it again.
     asks(&mut peer, "all", "done").await;
     assert_eq!(stage.gauge("holdline_joins_refused_total").await, 2.0);
-    let told = stage.troubles();
+    let told = stage.has_troubles(1).await;
     assert!(told.len() == 1 && told[0].raw.contains("rooms_per_connection_max"), "{told:?}");
     let full = before(&application).set("limits.rooms_max", 1).start().await;
     let mut peer = full.connect("/ws/app").await;
@@ -294,7 +294,7 @@ async fn the_application_names_the_user_and_speaks_first() {
     let mut peer = stage.connect("/ws/app").await;
     assert_eq!(peer.message().await, Event::Text("welcome".to_owned()));
     asks(&mut peer, "news?", "hot").await;
-    assert_eq!(stage.opens()[0].value("user"), "ann o'clock");
+    assert_eq!(stage.open_of(&peer).await.value("user"), "ann o'clock");
     peer.close(1000, "").await;
     peer.ended().await;
     let events = told(&application, 3).await;

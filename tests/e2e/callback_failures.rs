@@ -31,7 +31,7 @@ async fn while_the_application_is_away_its_peers_stay_and_are_told_and_then_go_o
         // The first may be sent on a connection that is ending.
         assert!(word == "callback_unreachable" || word == "callback_error", "{answer}");
     }
-    let troubles = stage.troubles();
+    let troubles = stage.has_troubles(1).await;
     assert!(troubles.len() == 1 && troubles[0].raw.contains("the application fails"), "seldom");
     let refused = stage.dial("/ws/app").refused().await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused:?}");

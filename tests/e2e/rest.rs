@@ -62,7 +62,7 @@ async fn a_message_is_sent_as_a_request_and_its_answer_comes_back_with_its_id() 
     let asked = &application.was_asked(1).await[0];
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/v1/orders?x=1&y=%2F"));
     assert_eq!(asked.text(), r#"{"sku": "é", "count": 10000000000000000001, "price": 1.10}"#);
-    let id = stage.opens()[0].value("id").to_owned();
+    let id = stage.open_of(&peer).await.value("id").to_owned();
     let length = asked.body.len().to_string();
     let mut headers: Vec<_> = asked.headers.clone();
     headers.sort();

@@ -177,6 +177,25 @@ impl Stage {
         found.expect("the wait was for a line")
     }
 
+    /// The log line that tells of the open of this peer's connection, once it is written.
+    ///
+    /// # Panics
+    /// When none is written in time.
+    pub async fn open_of(&self, peer: &Peer) -> Line {
+        let mine = |line: &Line| line.says("request", &peer.request);
+        let find = async || self.opens().into_iter().find(mine);
+        let what = format!("the open of {}", peer.request);
+        until(&what, PATIENCE, find, Option::is_some).await.expect("the wait was for a line")
+    }
+
+    /// Waits until at least this many lines say that something went wrong, and returns them all.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub async fn has_troubles(&self, least: usize) -> Vec<Line> {
+        until("troubles", PATIENCE, async || self.troubles(), |told| told.len() >= least).await
+    }
+
     /// Every end line of this peer's connection; one is right.
     pub fn ends_of(&self, peer: &Peer) -> Vec<Line> {
         self.ends().into_iter().filter(|line| line.says("request", &peer.request)).collect()

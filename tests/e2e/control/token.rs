@@ -2,7 +2,7 @@
 //! Monitoring asks without.
 
 use super::{ask, control, is_problem, stage};
-use crate::harness::Stage;
+use crate::harness::{PATIENCE, Stage, until};
 
 const OPEN: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
@@ -41,9 +41,9 @@ async fn refuses_everything(stage: &mut Stage, headers: &[(&str, &str)]) {
 #[tokio::test]
 async fn without_a_token_only_loopback_serves_more_than_monitoring() {
     let mut open = stage().set("control.listen", "0.0.0.0:0").start().await;
-    let warned = open.node().log().lines();
-    let warned = warned.iter().any(|line| line.raw.contains("no control.token"));
-    assert!(warned, "the log says so");
+    let log = open.node().log().clone();
+    let warned = async || log.lines().iter().any(|line| line.raw.contains("no control.token"));
+    until("a line in the log", PATIENCE, warned, |warned| *warned).await;
     // All of this machine's addresses are meant.
     let port = open.node().control.port();
     open.node().control = ([127, 0, 0, 1], port).into();
