@@ -11,6 +11,7 @@ mod link;
 mod log;
 mod moment;
 mod ping;
+mod probe;
 mod serve;
 mod signals;
 mod span;
@@ -38,6 +39,7 @@ enum Command {
     Link(Box<link::Args>),
     Connect(Box<connect::Args>),
     Ping(Box<ping::Args>),
+    Probe(Box<probe::Args>),
 }
 
 /// Runs the command that the process's arguments name.
@@ -49,6 +51,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Link(args) }) => link::run(*args),
         Ok(Arguments { command: Command::Connect(args) }) => connect::run(*args),
         Ok(Arguments { command: Command::Ping(args) }) => ping::run(*args),
+        Ok(Arguments { command: Command::Probe(args) }) => probe::run(*args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();

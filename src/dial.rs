@@ -3,6 +3,7 @@
 
 mod end;
 mod handshake;
+mod inquiry;
 mod invalid;
 mod line;
 mod opening;

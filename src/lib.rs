@@ -15,6 +15,7 @@ pub mod link;
 pub mod message;
 pub mod metrics;
 pub mod node;
+pub mod probe;
 pub mod route;
 pub mod server;
 pub mod watchdog;

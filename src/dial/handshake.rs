@@ -15,8 +15,23 @@ const FIELDS_MAX: usize = 128;
 /// As much of a refusal's body as is kept.
 const BODY_BYTES_MAX: usize = 1024;
 
+/// The extension that a diagnosis offers (RFC 7692), to learn whether the server would agree.
+pub(super) const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
+
+/// Which request is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// For a WebSocket.
+    Upgrade,
+    /// For one with [`DEFLATE`].
+    Deflate,
+    /// For a page, as if we had never heard of WebSockets.
+    Page,
+}
+
 /// What the upgrade's request says beside its fixed fields.
 pub(super) struct Request<'a> {
+    pub(super) asking: Asking,
     pub(super) path_and_query: &'a str,
     pub(super) host: &'a str,
     pub(super) subprotocols: &'a [String],
@@ -58,7 +73,7 @@ where
         answer.body = String::from_utf8_lossy(&rest).into_owned();
         return Err(Failure::Status(answer));
     }
-    match judge(&answer, &key, request.subprotocols) {
+    match judge(&answer, &key, &request) {
         None => Ok((answer, rest)),
         Some(fault) => Err(Failure::NotWebSocket(fault, Some(answer))),
     }
@@ -66,12 +81,19 @@ where
 
 impl Request<'_> {
     fn text(&self, key: &str) -> String {
-        let Self { path_and_query, host, subprotocols, fields } = self;
-        let mut text = format!(
-            "GET {path_and_query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
-        );
-        if !subprotocols.is_empty() {
+        let Self { asking, path_and_query, host, subprotocols, fields } = self;
+        let mut text = format!("GET {path_and_query} HTTP/1.1\r\nHost: {host}\r\n");
+        text += &match asking {
+            Asking::Page => "Connection: close\r\n".to_owned(),
+            _ => format!(
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: {key}\r\n"
+            ),
+        };
+        if *asking == Asking::Deflate {
+            text += &format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n");
+        }
+        if !subprotocols.is_empty() && *asking != Asking::Page {
             text += &format!("Sec-WebSocket-Protocol: {}\r\n", subprotocols.join(", "));
         }
         for (name, value) in *fields {
@@ -133,7 +155,7 @@ async fn body<S: AsyncRead + Unpin>(stream: &mut S, answer: &Answer, rest: &mut 
 }
 
 /// What is wrong with a 101, by RFC 6455 section 4.1, points 2 to 6.
-fn judge(answer: &Answer, key: &str, offered: &[String]) -> Option<String> {
+fn judge(answer: &Answer, key: &str, request: &Request<'_>) -> Option<String> {
     let upgrade = answer.header("upgrade");
     if !upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
         return Some(format!("its 101 says Upgrade: {}", upgrade.unwrap_or("nothing")));
@@ -148,12 +170,14 @@ fn judge(answer: &Answer, key: &str, offered: &[String]) -> Option<String> {
     {
         return Some("its Sec-WebSocket-Accept does not answer our key".to_owned());
     }
-    if let Some(extension) = answer.header("sec-websocket-extensions") {
+    if let Some(extension) = answer.header("sec-websocket-extensions")
+        && request.asking != Asking::Deflate
+    {
         return Some(format!("it uses an extension that was not offered: {extension:?}"));
     }
     // Choosing none of what was offered is allowed (RFC 6455 section 4.2.2, point 5).
     match answer.header("sec-websocket-protocol") {
-        Some(chosen) if !offered.iter().any(|offer| offer == chosen) => {
+        Some(chosen) if !request.subprotocols.iter().any(|offer| offer == chosen) => {
             Some(format!("it chose a subprotocol that was not offered: {chosen:?}"))
         }
         _ => None,
@@ -182,6 +206,7 @@ mod tests {
         });
         let subprotocols: Vec<_> = offered.iter().map(|it| (*it).to_owned()).collect();
         let request = Request {
+            asking: Asking::Upgrade,
             path_and_query: "/ws?x=1",
             host: "a.example",
             subprotocols: &subprotocols,

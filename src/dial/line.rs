@@ -273,6 +273,11 @@ impl Line {
         ended.unwrap_or_else(|_| self.closed.clone().unwrap_or(End::ClosedByUs(1006)))
     }
 
+    /// From now on nothing is written, no pong and no close either: the server hears only silence.
+    pub(crate) fn mute(&mut self) {
+        self.stream.get_mut().wire_mut().mute();
+    }
+
     /// Tears the connection (RST): what is queued anywhere is given up, also by the kernel.
     ///
     /// ```

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     Answer, ConnectFault, Dial, Line, Opened, Refusal, Step, end,
-    handshake::{Failure, Request, upgrade},
+    handshake::{Asking, Failure, Request, upgrade},
     secured::Secured,
     tls,
     wire::Wire,
@@ -42,11 +42,27 @@ impl Dial {
         let mut stream = self.secure(wire).await?;
         let tls = clock.lap();
         *step = Step::Handshake;
-        let (answer, early) = self.upgrade(&mut stream).await?;
+        let (answer, early) = self.ask(&mut stream, Asking::Upgrade).await?;
         let subprotocol = answer.header("sec-websocket-protocol").map(str::to_owned);
         let took = [resolve, connect, tls, clock.lap()];
         let line = Line::new(stream, early, self.message_bytes_max).await;
         Ok((line, Opened { address, subprotocol, answer, took }))
+    }
+
+    /// Resolves, connects, secures and asks, for a diagnosis: returns the answer and what is open.
+    pub(super) async fn inquire(
+        &self,
+        asking: Asking,
+        step: &mut Step,
+    ) -> Result<(Line, Answer), Refusal> {
+        let addresses = self.resolve().await?;
+        *step = Step::Connect;
+        let (wire, _) = self.connect(&addresses).await?;
+        *step = Step::Tls;
+        let mut stream = self.secure(wire).await?;
+        *step = Step::Handshake;
+        let (answer, early) = self.ask(&mut stream, asking).await?;
+        Ok((Line::new(stream, early, self.message_bytes_max).await, answer))
     }
 
     async fn resolve(&self) -> Result<Vec<SocketAddr>, Refusal> {
@@ -92,9 +108,14 @@ impl Dial {
         Ok(Secured::Tls(Box::new(stream)))
     }
 
-    async fn upgrade(&self, stream: &mut Secured) -> Result<(Answer, Vec<u8>), Refusal> {
+    async fn ask(
+        &self,
+        stream: &mut Secured,
+        asking: Asking,
+    ) -> Result<(Answer, Vec<u8>), Refusal> {
         let authority = self.url.authority();
         let request = Request {
+            asking,
             path_and_query: &self.url.path_and_query(),
             host: self.host.as_ref().unwrap_or(&authority),
             subprotocols: &self.subprotocols,

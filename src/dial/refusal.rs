@@ -112,6 +112,14 @@ impl Refusal {
         }
     }
 
+    /// What the server answered, where that was HTTP.
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Status(answer) | Self::NotWebSocket(_, Some(answer)) => Some(answer),
+            _ => None,
+        }
+    }
+
     /// The HTTP status, where one came.
     ///
     /// ```
@@ -125,10 +133,7 @@ impl Refusal {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status(answer) | Self::NotWebSocket(_, Some(answer)) => Some(answer.status),
-            _ => None,
-        }
+        self.answer().map(|answer| answer.status)
     }
 }
 

@@ -27,6 +27,13 @@ impl Secured {
             Self::Tls(stream) => stream.get_ref().0,
         }
     }
+
+    pub(super) fn wire_mut(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(stream) => stream.get_mut().0,
+        }
+    }
 }
 
 impl AsyncRead for Secured {
