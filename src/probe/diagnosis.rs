@@ -76,7 +76,7 @@ fn by_status(answer: &Answer, page: Option<&Answer>, url: &ServerUrl) -> Vec<Str
     }
     // The same answer to a plain request: the fields that ask for a WebSocket made no difference.
     let same = page.is_some_and(|page| page.status == answer.status && page.body == answer.body);
-    if same && matches!(answer.status, 200..=299 | 400 | 404 | 405 | 426 | 500..) {
+    if same && matches!(answer.status, 200..=299 | 400 | 404 | 405 | 426 | 501) {
         said.push(
             "the same request without Upgrade and Connection gets the same answer: either these two \
              are dropped on the way (a proxy_pass without `proxy_set_header Upgrade $http_upgrade` and \

@@ -265,3 +265,6 @@ fn reset_by(records: &[Record], idle: &Idle) -> Option<ResetBy> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -238,11 +238,9 @@ impl Known<'_> {
     fn interval(&self) -> (Duration, String) {
         let Some(timeout) = self.findings.limit() else {
             let longest = self.findings.survived.as_secs_f64();
-            let reason = format!(
-                "no idle timeout showed (the longest silence seen was {longest:.1} s); a third of the \
-                 60 s at which nginx cuts by default is safe behind most gateways"
-            );
-            return (USUAL, reason);
+            let reason =
+                "a third of the 60 s at which nginx cuts by default, as no idle timeout showed";
+            return (USUAL, format!("{reason}; {longest:.1} s of silence were survived"));
         };
         let reason =
             "a third of the idle timeout: one may be lost and one late before silence is cut";

@@ -109,3 +109,6 @@ impl Plan {
             && known(|habit| matches!(habit, Habit::Talking(..)))
     }
 }
+
+#[cfg(test)]
+mod tests;
