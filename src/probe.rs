@@ -1,16 +1,19 @@
 //! Measures how a path to a WebSocket server treats silent connections, and what its server does.
 //! Leaves to `dial`: one connection; to the folder: which there are, what they saw, what it means.
 
+mod cut;
 mod diagnosis;
 mod findings;
 mod judgement;
 mod known;
 mod lane;
+mod notes;
 mod plan;
 mod record;
 mod report;
 mod run;
 mod text;
+mod verdict;
 
 use std::{fmt, future::Future, time::Duration};
 

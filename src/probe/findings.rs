@@ -3,29 +3,14 @@
 
 use std::time::Duration;
 
-use super::record::{Fate, Habit, Record};
-use crate::dial::End;
+use super::{
+    cut::Cut,
+    record::{Fate, Habit, Record},
+};
 
 /// Two ends within this time of each other are one event. Measured lateness of timers and machines:
 /// nginx's lazy timers differ by 0.3 s.
 const TOGETHER: Duration = Duration::from_millis(700);
-
-/// How a connection was cut.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// By a close frame with this code and text.
-    CloseFrame(u16, String),
-    /// TCP's FIN without one.
-    Fin,
-    /// TCP's RST.
-    Reset,
-    /// Nothing came any more, not even the pong to a ping.
-    BlackHole,
-    /// Nothing, until we spoke; then an RST, or a FIN.
-    WhenSpokenTo(End),
-    /// In another way, in words.
-    Other(End),
-}
 
 /// A timer that cuts silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,30 +163,6 @@ impl Findings {
     /// The deepest that is known of the timer: the shortest time after which somebody was cut.
     pub(super) fn limit(&self) -> Option<Duration> {
         self.idle.as_ref().map(|idle| idle.timeout)
-    }
-}
-
-impl Cut {
-    pub(super) fn of(end: &End) -> Self {
-        match end {
-            End::ClosedByServer(code, text) => Self::CloseFrame(*code, text.clone()),
-            End::Fin => Self::Fin,
-            End::Reset => Self::Reset,
-            other => Self::Other(other.clone()),
-        }
-    }
-
-    /// The word of the report.
-    pub(super) fn label(&self) -> &'static str {
-        match self {
-            Self::CloseFrame(..) => "close_frame",
-            Self::Fin => "fin",
-            Self::Reset => "reset",
-            Self::BlackHole => "black_hole",
-            Self::WhenSpokenTo(End::Reset) => "reset_when_spoken_to",
-            Self::WhenSpokenTo(_) => "ended_when_spoken_to",
-            Self::Other(end) => end.label(),
-        }
     }
 }
 

@@ -4,27 +4,21 @@
 use std::time::Duration;
 
 use super::{
-    findings::{Cut, Findings, Idle, ResetBy},
+    cut::Cut,
+    diagnosis::hops,
+    findings::{Findings, Idle, ResetBy},
     known::{KnownKind, near},
     plan::Plan,
-    record::{Fate, Habit, Record},
+    record::{Fate, Record},
     report::{
-        Connection, CutSeen, Finished, Handshake, IdleTimeout, Report, RoundTrip, ServerPings,
-        Took, Unanswered, Verdict,
+        Connection, Finished, Handshake, IdleTimeout, Report, RoundTrip, ServerPings, Took,
+        Unanswered, Verdict,
     },
 };
-use crate::{
-    dial::{Opened, Refusal},
-    probe::diagnosis::hops,
-};
+use crate::dial::{Opened, Refusal};
 
 /// What to ping at where no timer showed: a third of the 60 s at which nginx cuts by default.
 const USUAL: Duration = Duration::from_secs(20);
-/// A ping that may come later than this share of the idle timeout will be too late one day: measured,
-/// pings at exactly the timeout survived one of ten.
-const SHARE_MAX: f64 = 0.9;
-/// And so much earlier at least: nginx's timers may fire 0.3 s early, and networks delay.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// All that a run knows at its end.
 pub(super) struct Known<'a> {
@@ -55,7 +49,7 @@ pub(super) fn judge(known: Known<'_>) -> Report {
         server_pings: known.server_pings(),
         idle_timeout: idle.map(|idle| idle_timeout(idle, plan.precision)),
         longest_silence_survived_seconds: seconds(findings.survived),
-        cut: cut.map(cut_seen),
+        cut: cut.map(Cut::seen),
         reset_by: known.reset_by(),
         unanswered_pings: findings.unanswered.as_ref().map(|(after, cut)| Unanswered {
             after_seconds: seconds(*after),
@@ -119,87 +113,6 @@ pub(super) fn refused(
 }
 
 impl Known<'_> {
-    fn verdict(&self) -> (Verdict, String) {
-        let Findings { idle, age, together, pings, .. } = &self.findings;
-        let watched = self.watched().as_secs_f64();
-        if self.opened.is_none() {
-            return (Verdict::Unknown, "no connection was opened in time".to_owned());
-        }
-        if let Some(at) = together {
-            let at = at.as_secs_f64();
-            let words = format!(
-                "all connections ended at once after {at:.1} s, however old they were: a restart or a \
-                 failure, no timer; probe again"
-            );
-            return (Verdict::Unknown, words);
-        }
-        match (idle, age) {
-            (Some(idle), _) => self.held(idle),
-            (None, None) if self.findings.passive_cut => {
-                let end = self.records.first().and_then(Record::cut).map(ToString::to_string);
-                let end = end.unwrap_or_default();
-                (Verdict::Bad, format!("a peer that only answers pings was {end}"))
-            }
-            (None, _) if *pings == 0 && self.finished == Finished::Interrupted => (
-                Verdict::Unknown,
-                format!("within {watched:.1} s no ping came, and nothing was cut"),
-            ),
-            (None, Some((age, _))) if *pings == 0 => {
-                let age = age.as_secs_f64();
-                let words = format!(
-                    "the server sends no pings, and every connection ended at the age of {age:.1} s"
-                );
-                (Verdict::Bad, words)
-            }
-            (None, None) if *pings == 0 => {
-                let words = format!(
-                    "the server sent no ping within {watched:.1} s: nothing was cut so far, and nothing \
-                     keeps a longer silence from being cut"
-                );
-                (Verdict::Bad, words)
-            }
-            (None, _) if *pings < 2 && self.finished == Finished::Interrupted => {
-                (Verdict::Unknown, "one ping came; whether more do was not waited for".to_owned())
-            }
-            (None, _) => {
-                let every = self.every();
-                let words = format!(
-                    "the server pings{every}: a peer that says nothing stayed for {watched:.1} s"
-                );
-                (Verdict::Good, words)
-            }
-        }
-    }
-
-    /// Whether the server's pings hold a path with this timer.
-    fn held(&self, idle: &Idle) -> (Verdict, String) {
-        let timeout = idle.timeout;
-        let cut = format!("silence is cut after {:.1} s", timeout.as_secs_f64());
-        let Findings { pings, period, first_ping, passive_cut, .. } = &self.findings;
-        let period = period.or(*first_ping).unwrap_or_default();
-        let close = period.as_secs_f64() > timeout.as_secs_f64() * SHARE_MAX
-            || period + MARGIN.min(timeout / 4) > timeout;
-        if *pings == 0 {
-            (Verdict::Bad, format!("the server sends no pings, and {cut}"))
-        } else if *passive_cut || close {
-            let every = self.every();
-            (Verdict::Bad, format!("the server pings{every}, too slowly: {cut}"))
-        } else {
-            (Verdict::Good, format!("the server pings{}, and {cut}", self.every()))
-        }
-    }
-
-    fn every(&self) -> String {
-        let period = self.findings.period;
-        period.map_or_else(String::new, |gap| format!(" every {:.1} s", gap.as_secs_f64()))
-    }
-
-    /// The longest life of a peer that only answered pings.
-    fn watched(&self) -> Duration {
-        let passive = self.records.iter().filter(|record| record.habit == Habit::Passive);
-        passive.map(|record| record.age).max().unwrap_or_default()
-    }
-
     fn handshake(&self) -> Handshake {
         let Some(opened) = self.opened else { return Handshake::default() };
         let [resolve, connect, tls, upgrade] = opened.took.map(milliseconds);
@@ -259,105 +172,6 @@ impl Known<'_> {
         let old = ages.flat_map(|age| near(KnownKind::Age, age));
         idle.chain(old).map(ToString::to_string).collect()
     }
-
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let refused: Vec<_> = self
-            .records
-            .iter()
-            .filter_map(|record| match &record.fate {
-                Fate::Refused(refusal) => Some(refusal),
-                _ => None,
-            })
-            .collect();
-        if let Some(first) = refused.first() {
-            let (count, all) = (refused.len(), self.records.len());
-            notes.push(format!(
-                "{count} of {all} connections were refused, so less was seen: {first}"
-            ));
-        }
-        let deaf = |record: &&Record| {
-            matches!(record.habit, Habit::Pinging(_)) && matches!(record.fate, Fate::NoAnswer(_))
-        };
-        if self.records.iter().any(|record| deaf(&record) && record.trips.is_empty()) {
-            notes.push(
-                "the server answers no pings, which RFC 6455 section 5.5.2 demands: a black hole could \
-                 not be told from silence"
-                    .to_owned(),
-            );
-        }
-        if self.findings.age.is_some() && self.plan.send.is_none() {
-            notes.push(
-                "pings did not keep connections from ending: a maximum age, or a timer that only \
-                 messages reset; --send tells the two apart"
-                    .to_owned(),
-            );
-        }
-        let talkative = self.records.iter().filter(|record| !record.is_active());
-        let most = talkative.map(|record| record.messages).max().unwrap_or_default();
-        if most > 1 {
-            notes.push(format!(
-                "the server sends messages by itself ({most} on one connection), which keep silence \
-                 from being seen"
-            ));
-        }
-        if self.findings.idle.is_none() && self.findings.pings > 0 && self.findings.age.is_none() {
-            notes.push(
-                "the idle timeout of the path does not show while the server pings: it is longer than \
-                 the longest silence seen"
-                    .to_owned(),
-            );
-        }
-        notes
-    }
-}
-
-impl Cut {
-    fn code(&self) -> Option<u16> {
-        match self {
-            Self::CloseFrame(code, _) => Some(*code),
-            _ => None,
-        }
-    }
-
-    fn who(&self) -> &'static str {
-        match self {
-            Self::CloseFrame(1000 | 1001, _) => {
-                "who speaks WebSocket: the server, or a gateway that ends WebSockets itself, by a timer \
-                 of its own; no plain proxy sends a close frame"
-            }
-            Self::CloseFrame(..) => {
-                "who speaks WebSocket: the server, or a gateway that ends WebSockets itself; no plain \
-                 proxy sends a close frame"
-            }
-            Self::Fin => {
-                "a proxy's idle timer looks like this (nginx: proxy_read_timeout), and a server that \
-                 hangs up without a close frame"
-            }
-            Self::Reset => {
-                "a proxy or server that tears the connection: a timer set to reset (nginx: \
-                 reset_timedout_connection), a process that was killed, a firewall that rejects"
-            }
-            Self::BlackHole => {
-                "something below HTTP that forgets silent connections without a word: NAT, a firewall, a \
-                 load balancer for TCP"
-            }
-            Self::WhenSpokenTo(_) => {
-                "something below HTTP that had forgotten the connection and says so only when it is used \
-                 again: a load balancer for TCP, a firewall, a server that restarted"
-            }
-            Self::Other(_) => "the network between",
-        }
-    }
-}
-
-fn cut_seen(cut: &Cut) -> CutSeen {
-    let text = match cut {
-        Cut::CloseFrame(_, text) => Some(text.clone()),
-        Cut::Other(end) => Some(end.to_string()),
-        _ => None,
-    };
-    CutSeen { how: cut.label(), code: cut.code(), text, who: cut.who().to_owned() }
 }
 
 fn idle_timeout(idle: &Idle, precision: Duration) -> IdleTimeout {

@@ -2,7 +2,7 @@
 //! Leaves to `tests/probe`: real gateways and servers.
 
 use super::*;
-use crate::probe::record::Sight;
+use crate::{dial::End, probe::record::Sight};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -45,7 +45,7 @@ fn talking(age: Duration) -> Record {
 #[test]
 fn silence_that_is_cut_alike_everywhere_is_an_idle_timeout_and_pings_reset_it() {
     let records = [
-        ended(Habit::Passive, S * 0, 60 * S, 60 * S, End::Fin),
+        ended(Habit::Passive, Duration::ZERO, 60 * S, 60 * S, End::Fin),
         ended(Habit::Silent, S / 5, 60 * S + S / 10, 60 * S + S / 10, End::Fin),
         pinging(S / 5, 70 * S),
         sounding(59 * S, Fate::Answered),
@@ -63,14 +63,15 @@ fn silence_that_is_cut_alike_everywhere_is_an_idle_timeout_and_pings_reset_it() 
 
 #[test]
 fn whether_pings_reset_it_is_known_only_once_one_has_lived_on() {
-    let records = [ended(Habit::Passive, S * 0, 60 * S, 60 * S, End::Fin), pinging(S / 5, 60 * S)];
+    let records =
+        [ended(Habit::Passive, Duration::ZERO, 60 * S, 60 * S, End::Fin), pinging(S / 5, 60 * S)];
     assert_eq!(Findings::of(&records).reset_by, None);
 }
 
 #[test]
 fn where_only_who_talks_lives_on_only_data_counts() {
     let records = [
-        ended(Habit::Passive, S * 0, 60 * S, 60 * S, End::Fin),
+        ended(Habit::Passive, Duration::ZERO, 60 * S, 60 * S, End::Fin),
         ended(Habit::Pinging(S), S, 60 * S, S / 2, End::Fin),
         ended(Habit::Pinging(S), 4 * S, 60 * S, S / 2, End::Fin),
         talking(70 * S),
@@ -85,7 +86,7 @@ fn where_only_who_talks_lives_on_only_data_counts() {
 fn an_age_at_which_everybody_ends_is_no_idle_timeout() {
     let close = || End::ClosedByServer(1001, "old".to_owned());
     let records = [
-        ended(Habit::Passive, S * 0, 30 * S, 30 * S, close()),
+        ended(Habit::Passive, Duration::ZERO, 30 * S, 30 * S, close()),
         ended(Habit::Pinging(S), S, 30 * S, S / 2, close()),
         ended(Habit::Pinging(S), 4 * S, 30 * S, S / 2, close()),
         ended(Habit::Talking("x".into(), S), S, 30 * S, S / 2, close()),
@@ -98,7 +99,7 @@ fn an_age_at_which_everybody_ends_is_no_idle_timeout() {
 #[test]
 fn an_age_and_a_shorter_idle_timeout_are_both_seen() {
     let records = [
-        ended(Habit::Passive, S * 0, 10 * S, 10 * S, End::Fin),
+        ended(Habit::Passive, Duration::ZERO, 10 * S, 10 * S, End::Fin),
         ended(Habit::Pinging(S), S, 30 * S, S / 2, End::Reset),
         ended(Habit::Pinging(S), 4 * S, 30 * S, S / 2, End::Reset),
     ];
@@ -111,7 +112,7 @@ fn an_age_and_a_shorter_idle_timeout_are_both_seen() {
 #[test]
 fn one_moment_at_which_all_end_is_no_timer() {
     let records = [
-        ended(Habit::Passive, S * 0, 20 * S, 20 * S, End::Reset),
+        ended(Habit::Passive, Duration::ZERO, 20 * S, 20 * S, End::Reset),
         ended(Habit::Pinging(S), S / 5, 20 * S - S / 5, S / 2, End::Reset),
         ended(Habit::Pinging(S), 3 * S, 17 * S, S / 2, End::Reset),
     ];
@@ -124,7 +125,7 @@ fn one_moment_at_which_all_end_is_no_timer() {
 fn who_answers_no_ping_is_ended_for_that_and_not_for_silence() {
     let close = End::ClosedByServer(1011, "no pong".to_owned());
     let records = [
-        heard(open(Habit::Passive, S * 0, 60 * S), &[20, 40, 60]),
+        heard(open(Habit::Passive, Duration::ZERO, 60 * S), &[20, 40, 60]),
         heard(ended(Habit::Silent, S, 30 * S, 10 * S, close), &[20]),
         heard(pinging(S, 59 * S), &[20, 40]),
     ];
@@ -139,7 +140,7 @@ fn who_answers_no_ping_is_ended_for_that_and_not_for_silence() {
 fn pings_that_come_too_late_do_not_hide_the_timer() {
     // At the third ping the path had lost patience; with and without an answer to them.
     let records = [
-        heard(ended(Habit::Passive, S * 0, 25 * S, 5 * S, End::Fin), &[4, 8, 12, 16, 20]),
+        heard(ended(Habit::Passive, Duration::ZERO, 25 * S, 5 * S, End::Fin), &[4, 8, 12, 16, 20]),
         heard(ended(Habit::Silent, S, 25 * S, 5 * S, End::Fin), &[4, 8, 12, 16, 20]),
         pinging(S, 40 * S),
     ];
@@ -151,7 +152,7 @@ fn pings_that_come_too_late_do_not_hide_the_timer() {
 #[test]
 fn a_black_hole_shows_by_soundings_only() {
     let records = [
-        open(Habit::Passive, S * 0, 40 * S),
+        open(Habit::Passive, Duration::ZERO, 40 * S),
         open(Habit::Silent, S, 39 * S),
         pinging(S, 39 * S),
         sounding(8 * S, Fate::Answered),
@@ -170,8 +171,11 @@ fn a_black_hole_shows_by_soundings_only() {
 fn who_answers_no_ping_at_all_shows_no_black_hole() {
     let mut deaf = open(Habit::Pinging(S), S, 6 * S);
     deaf.fate = Fate::NoAnswer(5 * S);
-    let records =
-        [open(Habit::Passive, S * 0, 40 * S), deaf, sounding(8 * S, Fate::NoAnswer(5 * S))];
+    let records = [
+        open(Habit::Passive, Duration::ZERO, 40 * S),
+        deaf,
+        sounding(8 * S, Fate::NoAnswer(5 * S)),
+    ];
     assert_eq!(Findings::of(&records).idle, None);
 }
 
@@ -189,7 +193,7 @@ fn an_entry_that_is_forgotten_and_answered_by_rst_is_told_from_a_black_hole() {
 #[test]
 fn a_server_that_looks_around_now_and_then_has_a_spread() {
     let records = [
-        ended(Habit::Passive, S * 0, 30 * S, 30 * S, End::Reset),
+        ended(Habit::Passive, Duration::ZERO, 30 * S, 30 * S, End::Reset),
         ended(Habit::Silent, 3 * S, 27 * S, 27 * S, End::Reset),
         pinging(S, 60 * S),
     ];
