@@ -66,14 +66,7 @@ pub(super) fn diagnose(refusal: &Refusal, page: Option<&Answer>, url: &ServerUrl
 fn by_status(answer: &Answer, page: Option<&Answer>, url: &ServerUrl) -> Vec<String> {
     let body = answer.body.to_ascii_lowercase();
     let mut said = Vec::new();
-    if let Some(fault) = missing_field(&body) {
-        said.push(fault);
-    } else if body.contains("plain http request was sent to https port") {
-        said.push("the port speaks TLS: use wss://".to_owned());
-    }
-    if said.is_empty() {
-        said.extend(usual_meaning(answer, url));
-    }
+    said.extend(by_body(&body).or_else(|| usual_meaning(answer, url)));
     // The same answer to a plain request: the fields that ask for a WebSocket made no difference.
     let same = page.is_some_and(|page| page.status == answer.status && page.body == answer.body);
     if same && matches!(answer.status, 200..=299 | 400 | 404 | 405 | 426 | 501) {
@@ -87,36 +80,49 @@ fn by_status(answer: &Answer, page: Option<&Answer>, url: &ServerUrl) -> Vec<Str
     said
 }
 
-/// What common servers say when the gateway has dropped a field of the handshake.
-fn missing_field(body: &str) -> Option<String> {
-    let lost = |field: &str, directive: &str| {
-        Some(format!(
-            "the server did not get the {field} field: a hop dropped it, because it is hop-by-hop (RFC \
-             9110 section 7.6.1) and must be passed on by hand; nginx: {directive}"
-        ))
+/// What common servers say in the body, in lower case, when they miss a field of the handshake: actix-web,
+/// gorilla, ws for Node, websockets and aiohttp for Python, Tornado, Spring, and this backend.
+const SAYINGS: [(&str, &str); 19] = [
+    ("token not found in 'connection' header", "Connection"),
+    ("\"connection\" must be \"upgrade\"", "Connection"),
+    ("no connection upgrade", "Connection"),
+    ("connection upgrade is expected", "Connection"),
+    ("missing connection header", "Connection"),
+    ("invalid connection header", "Connection"),
+    ("token not found in 'upgrade' header", "Upgrade"),
+    ("can \"upgrade\" only to \"websocket\"", "Upgrade"),
+    ("no websocket upgrade", "Upgrade"),
+    ("websocket upgrade is expected", "Upgrade"),
+    ("missing upgrade header", "Upgrade"),
+    ("invalid upgrade header", "Upgrade"),
+    ("this is a websocket address", "Upgrade"),
+    ("websocket key", "Sec-WebSocket-Key"),
+    ("sec-websocket-key", "Sec-WebSocket-Key"),
+    ("websocket version", "Sec-WebSocket-Version"),
+    ("sec-websocket-version", "Sec-WebSocket-Version"),
+    ("\"transport unknown\"", "transport"),
+    ("plain http request was sent to https port", "TLS"),
+];
+
+/// What the body says, where it is one of the sayings that are known.
+fn by_body(body: &str) -> Option<String> {
+    let (_, field) = SAYINGS.iter().find(|(saying, _)| body.contains(saying))?;
+    let directive = match *field {
+        "Connection" => "proxy_set_header Connection $connection_upgrade, with its map",
+        "Upgrade" => "proxy_set_header Upgrade $http_upgrade",
+        "transport" => {
+            return Some(
+                "this is Socket.IO: its address ends in /socket.io/?EIO=4&transport=websocket"
+                    .to_owned(),
+            );
+        }
+        "TLS" => return Some("the port speaks TLS: use wss://".to_owned()),
+        _ => "proxy_pass_request_headers on",
     };
-    if body.contains("connection") && (body.contains("upgrade header") || body.contains("missing"))
-    {
-        return lost("Connection", "proxy_set_header Connection $connection_upgrade, with its map");
-    }
-    if body.contains("no websocket upgrade header")
-        || body.contains("can \"upgrade\" only to \"websocket\"")
-        || body.contains("missing upgrade")
-        || body.contains("invalid upgrade header")
-        || body.contains("'upgrade' token not found")
-    {
-        return lost("Upgrade", "proxy_set_header Upgrade $http_upgrade");
-    }
-    if body.contains("no connection upgrade") {
-        return lost("Connection", "proxy_set_header Connection $connection_upgrade, with its map");
-    }
-    if body.contains("sec-websocket-key") {
-        return lost("Sec-WebSocket-Key", "leave proxy_pass_request_headers on");
-    }
-    if body.contains("sec-websocket-version") || body.contains("websocket version") {
-        return Some("the server does not speak version 13 of WebSocket (RFC 6455)".to_owned());
-    }
-    None
+    Some(format!(
+        "the server did not get our {field} field: a hop dropped or changed it. Upgrade and Connection are \
+         for one hop only (RFC 9110 section 7.6.1) and must be passed on by hand; nginx: {directive}"
+    ))
 }
 
 fn usual_meaning(answer: &Answer, url: &ServerUrl) -> Option<String> {
@@ -268,3 +274,6 @@ fn harmless(text: &str, length: usize) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };
     text.trim().chars().take(length).map(plain).collect()
 }
+
+#[cfg(test)]
+mod tests;
