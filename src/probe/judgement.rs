@@ -221,9 +221,10 @@ fn connection(record: &Record) -> Connection {
     }
 }
 
-/// To whole seconds, or to tenths where there is not even one.
+/// To whole seconds, or to tenths where there is not even one. What is measured is a few milliseconds
+/// off: 59.99 s are a minute.
 fn round_down(length: Duration) -> Duration {
-    match length.as_secs() {
+    match (length + Duration::from_millis(20)).as_secs() {
         0 => Duration::from_millis(u64::try_from(length.as_millis() / 100 * 100).unwrap_or(0))
             .max(Duration::from_millis(100)),
         whole => Duration::from_secs(whole),
