@@ -83,7 +83,12 @@ fn metrics_of_the_pages_exist() {
         .collect();
     let page = PAGES[1].1;
     for word in words_that_begin_with(page, "holdline_") {
-        let name = word.trim_end_matches('_');
+        // `holdline_(this|that)` in a pattern of grep is the beginning of several names.
+        if word.ends_with('_') {
+            assert!(known.contains(&format!("\"{word}")), "no metric begins with {word}");
+            continue;
+        }
+        let name = word.trim_end_matches('.');
         let base = ["_sum", "_count", "_bucket"].iter().find_map(|end| name.strip_suffix(end));
         let name = base.unwrap_or(name);
         let quoted = format!("\"{name}\"");
