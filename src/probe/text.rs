@@ -113,8 +113,8 @@ impl Report {
         if let Some(interval) = self.safe_ping_interval_seconds {
             line(f, "safe interval", &format!("a ping every {interval} s: {}", self.reason))?;
         }
-        for known in &self.known {
-            line(f, "compare", known)?;
+        if !self.known.is_empty() {
+            line(f, "compare", &self.known.join("; "))?;
         }
         Ok(())
     }
