@@ -27,8 +27,8 @@ pub use self::{
     public_key::{KeyKind, PublicKey},
     secret::Secret,
     sections::{
-        Auth, Callback, Control, Drain, Gateway, Heartbeat, LETTER_BYTES, Limits, Log, LogFormat,
-        Rest, Server, WORKERS_MAX,
+        Auth, Callback, Compression, CompressionMode, Control, Drain, Gateway, Heartbeat,
+        LETTER_BYTES, Limits, Log, LogFormat, Rest, Server, WORKERS_MAX,
     },
     source::Source,
     spelling::{parse_bytes, parse_duration},
@@ -50,6 +50,8 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// The bound of everything.
     pub limits: Limits,
+    /// Whether messages are deflated.
+    pub compression: Compression,
     /// The pace of a shutdown.
     pub drain: Drain,
     /// The form of the log.

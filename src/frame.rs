@@ -1,15 +1,65 @@
 //! Server-to-peer frames: a message encoded once into shared bytes, and the control frames.
-//! Leaves to `outbox.rs`: when and to whom a frame goes.
+//! Leaves to `outbox.rs`: when and to whom a frame goes; to `deflate`: the compression itself.
+
+use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::{disconnect::Close, message::Message};
+use crate::{
+    deflate::{WindowBits, deflate},
+    disconnect::Close,
+    message::Message,
+};
 
 /// The most bytes a frame needs beside its payload (RFC 6455 section 5.2, unmasked).
 pub const HEADER_BYTES_MAX: usize = 10;
 
 /// The largest payload of a control frame, in bytes (RFC 6455 section 5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// An encoded message on its way to any number of peers: plain, and deflated for those who agreed to
+/// that, once for all with the same window.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    plain: Bytes,
+    /// Where it may be worth it: the deflated frames by window, each made when first needed. Empty
+    /// where deflating did not make it smaller.
+    deflated: Option<Arc<[OnceLock<Bytes>; WindowBits::SIZES]>>,
+}
+
+impl Frame {
+    /// A frame made by [`message`]; its payload may be deflated if it has so many bytes.
+    pub fn new(plain: Bytes, deflate_from: Option<usize>) -> Self {
+        let is_worth_it = deflate_from.is_some_and(|min| payload(&plain).len() >= min);
+        Self { plain, deflated: is_worth_it.then(Arc::default) }
+    }
+
+    /// For everybody.
+    pub fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    /// For a peer that inflates with this window; `None` where the plain one is as good.
+    pub fn deflated(&self, window: WindowBits) -> Option<&Bytes> {
+        let slot = &self.deflated.as_ref()?[window.index()];
+        let made = slot.get_or_init(|| {
+            let first = self.plain.first().copied().unwrap_or_default();
+            let deflated = deflate(payload(&self.plain), window);
+            deflated.map(|deflated| encode(first | RSV1, &deflated)).unwrap_or_default()
+        });
+        (!made.is_empty()).then_some(made)
+    }
+}
+
+/// What is behind the header of a frame of ours, which has no mask.
+fn payload(frame: &[u8]) -> &[u8] {
+    let header = match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
 
 /// Encodes a whole message as one unmasked frame; clones of the result share one allocation.
 pub fn message(message: &Message) -> Bytes {
@@ -52,6 +102,8 @@ pub(crate) mod opcode {
 }
 
 const FIN: u8 = 0x80;
+/// The message is deflated (RFC 7692 section 6).
+pub(crate) const RSV1: u8 = 0x40;
 
 fn encode(opcode: u8, payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(HEADER_BYTES_MAX + payload.len());

@@ -43,6 +43,7 @@ pub use self::{
 use crate::{
     config::{Config, LETTER_BYTES, WORKERS_MAX},
     disconnect::Disconnect,
+    frame::Frame,
     message::{ConnectionId, Room},
     metrics::Metrics,
     outbox::OutboxLimits,
@@ -71,6 +72,8 @@ struct HubLimits {
     outbox: OutboxLimits,
     /// Each shard's part of `limits.outbox_bytes_total`.
     outbox_bytes_per_shard: usize,
+    /// So many bytes of payload are worth deflating, where anything is.
+    deflate_from: Option<usize>,
 }
 
 /// Which shards have members of a room, one bit each. Changes under the lock of `rooms`.
@@ -114,6 +117,7 @@ impl Hub {
                     control_frames_max: limits.control_frames_max,
                 },
                 outbox_bytes_per_shard: limits.outbox_bytes_total / config.server.workers.max(1),
+                deflate_from: config.compression.deflate_from(),
             },
             admission: Admission::new(config.server.connections_max, limits.connections_per_ip_max),
             draining: AtomicBool::new(false),
@@ -142,7 +146,7 @@ impl Hub {
     /// # Errors
     /// [`Busy`] when a worker's mailbox has no room for it.
     pub fn publish(&self, room: &Room, frame: &Bytes) -> Result<(), Busy> {
-        self.post_publication(room, frame, self.presence(room))
+        self.publish_frame(room, &self.frame(frame.clone()))
     }
 
     /// Ends one connection, wherever it is; an unknown id is no error, it has ended already.
@@ -217,7 +221,17 @@ impl Hub {
         }
     }
 
-    fn post_publication(&self, room: &Room, frame: &Bytes, shards: u64) -> Result<(), Busy> {
+    /// The same for one that may have been deflated.
+    fn publish_frame(&self, room: &Room, frame: &Frame) -> Result<(), Busy> {
+        self.post_publication(room, frame, self.presence(room))
+    }
+
+    /// What is encoded, with room for what it is deflated to.
+    fn frame(&self, encoded: Bytes) -> Frame {
+        Frame::new(encoded, self.limits.deflate_from)
+    }
+
+    fn post_publication(&self, room: &Room, frame: &Frame, shards: u64) -> Result<(), Busy> {
         if shards == 0 {
             return Ok(());
         }

@@ -35,6 +35,9 @@ pub struct InboundLimits {
     pub message_bytes_max: usize,
     /// The most frames a message may be split into (`limits.message_fragments_max`).
     pub message_fragments_max: usize,
+    /// Whether the peer may deflate its messages (RFC 7692), each without context. The limit counts
+    /// inflated bytes.
+    pub is_deflated: bool,
 }
 
 impl InboundLimits {
@@ -44,11 +47,19 @@ impl InboundLimits {
     /// ```
     /// use holdline::inbound::InboundLimits;
     ///
-    /// let limits = InboundLimits { message_bytes_max: 10, message_fragments_max: 1024 };
+    /// let limits =
+    ///     InboundLimits { message_bytes_max: 10, message_fragments_max: 1024, is_deflated: false };
     /// assert_eq!(limits.frame_bytes_max(), 125, "what a control frame may have");
     /// ```
     pub fn frame_bytes_max(&self) -> usize {
         self.message_bytes_max.max(CONTROL_BYTES_MAX)
+    }
+
+    /// The most bytes a message may have on the wire. What cannot be deflated grows by 5 bytes in
+    /// 16 KiB (RFC 1951 section 3.2.4), and libraries deflate it all the same.
+    fn wire_bytes_max(&self, is_deflated: bool) -> usize {
+        let max = self.message_bytes_max;
+        if is_deflated { max.saturating_add(max / 1024 + 64) } else { max }
     }
 }
 
@@ -67,7 +78,8 @@ impl InboundLimits {
 /// use holdline::inbound::{InboundLimits, payload};
 ///
 /// async fn socket(request: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
-///     let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+///     let (message_bytes_max, message_fragments_max) = (65_536, 1024);
+///     let limits = InboundLimits { message_bytes_max, message_fragments_max, is_deflated: false };
 ///     let body = payload(body, limits, Rc::default(), &request)?;
 ///     let (response, _session, _messages) = actix_ws::handle(&request, body)?;
 ///     Ok(response)
@@ -141,7 +153,8 @@ impl<S> Guard<S> {
     /// use futures_util::StreamExt;
     /// use holdline::inbound::{Guard, InboundLimits, Observed};
     ///
-    /// let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+    /// let (message_bytes_max, message_fragments_max) = (65_536, 1024);
+    /// let limits = InboundLimits { message_bytes_max, message_fragments_max, is_deflated: false };
     /// let observed = Rc::new(Observed::default());
     /// // A final text frame of two bytes, with a mask of zeros.
     /// let bytes = futures_util::stream::iter([Ok(Bytes::from_static(b"\x81\x82\0\0\0\0hi"))]);

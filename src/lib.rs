@@ -32,6 +32,8 @@ mod connection;
 #[allow(unreachable_pub)]
 mod control;
 #[allow(unreachable_pub)]
+mod deflate;
+#[allow(unreachable_pub)]
 mod frame;
 #[allow(unreachable_pub)]
 mod hub;

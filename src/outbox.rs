@@ -25,7 +25,7 @@ pub use self::{
     budget::{Budget, Charged},
     ending::Stage,
 };
-use crate::{disconnect::Disconnect, frame, metrics::Tally};
+use crate::{deflate::WindowBits, disconnect::Disconnect, frame, metrics::Tally};
 
 /// The bounds of one outbox.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,8 @@ const UNWATCHED_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Outbox {
     limits: OutboxLimits,
+    /// What the peer inflates with, if it does.
+    window: Option<WindowBits>,
     lanes: RefCell<Lanes>,
     end: RefCell<Option<Disconnect>>,
     stage: Cell<Stage>,
@@ -86,10 +88,12 @@ enum Control {
 }
 
 impl Outbox {
-    /// An empty outbox; what leaves it is counted in `tally` too.
-    pub fn new(limits: OutboxLimits, tally: Rc<Tally>) -> Rc<Self> {
+    /// An empty outbox; what leaves it is counted in `tally` too. With a window its peer takes
+    /// deflated messages.
+    pub fn new(limits: OutboxLimits, window: Option<WindowBits>, tally: Rc<Tally>) -> Rc<Self> {
         Rc::new(Self {
             limits,
+            window,
             lanes: RefCell::default(),
             end: RefCell::default(),
             stage: Cell::new(Stage::Open),
@@ -128,6 +132,11 @@ impl Outbox {
             wake(&self.task);
         }
         true
+    }
+
+    /// The window with which the peer inflates, if it agreed to that.
+    pub fn window(&self) -> Option<WindowBits> {
+        self.window
     }
 
     /// Queues a ping; says whether there was room.

@@ -23,7 +23,7 @@ use actix_web::{
     App, HttpRequest, HttpResponse,
     body::BoxBody,
     dev::AppConfig,
-    http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
+    http::header::{HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
     web,
 };
 
@@ -32,6 +32,7 @@ use self::{handshake::Refusal, introduction::Undecided, subprotocol::Offer, upgr
 use crate::{
     callback::{Action, Answer, Callback, Caller, Handshake},
     connection::{Connection, Farewell, Upgraded},
+    deflate::{self, Terms},
     disconnect::Disconnect,
     hub::Reservation,
     inbound::{self, InboundLimits, Observed},
@@ -160,6 +161,8 @@ async fn upgrade(
 struct Admitted {
     place: Reservation,
     caller: Arc<Caller>,
+    /// On which messages are deflated, if they are.
+    terms: Option<Terms>,
     callback: Option<(Arc<dyn Callback>, Farewell)>,
     actions: Vec<Action>,
 }
@@ -177,6 +180,7 @@ async fn admit(
         .map_err(|origin| Refusal::foreign_origin(&origin))?;
     let route = find(request, worker)?;
     let offer = subprotocol::offer(headers).map_err(Refusal::malformed)?;
+    let terms = deflation(request, worker)?;
     let user = identify(request, worker, &offer, &route)?;
     let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
     let peer = peer::address(headers, from, &rules.trusted_proxies);
@@ -185,7 +189,7 @@ async fn admit(
     let request_id = peer::request_id(headers);
     let caller = Caller { id: place.id(), request: request_id, route, peer, user, subprotocol };
     let admitted =
-        Admitted { place, caller: Arc::new(caller), callback: None, actions: Vec::new() };
+        Admitted { place, caller: Arc::new(caller), terms, callback: None, actions: Vec::new() };
     match worker.node.callback().filter(|callback| callback.sees(&admitted.caller.route)) {
         None => Ok(admitted),
         Some(callback) => {
@@ -195,6 +199,15 @@ async fn admit(
             introduce(request, newcomer, patience, Arc::clone(callback), admitted).await
         }
     }
+}
+
+/// The terms on which messages are deflated, where `compression.mode` allows it.
+fn deflation(request: &HttpRequest, worker: &Worker) -> Result<Option<Terms>, Refusal> {
+    if worker.node.config().compression.deflate_from().is_none() {
+        return Ok(None);
+    }
+    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).map(HeaderValue::as_bytes);
+    deflate::negotiate(offers).map_err(Refusal::malformed)
 }
 
 /// Whom the newcomer's token says it belongs to, where a token is asked for; and whether that one
@@ -261,11 +274,11 @@ fn start(
     request: &HttpRequest,
     body: web::Payload,
     Worker { node, rest, .. }: &Worker,
-    Admitted { place, caller, mut callback, actions }: Admitted,
+    Admitted { place, caller, terms, mut callback, actions }: Admitted,
 ) -> Result<HttpResponse, Refusal> {
     let refuse = |error: actix_web::Error| Refusal::malformed(error.to_string());
     let agreed = caller.subprotocol.as_deref().and_then(|name| HeaderValue::from_str(name).ok());
-    let seat = place.join(caller).map_err(|refused| {
+    let seat = place.join(caller, terms.map(|terms| terms.window)).map_err(|refused| {
         if let Some((_, farewell)) = &mut callback {
             farewell.ended.why = refused.why();
         }
@@ -274,6 +287,7 @@ fn start(
     let limits = InboundLimits {
         message_bytes_max: node.config().limits.message_bytes_max,
         message_fragments_max: node.config().limits.message_fragments_max,
+        is_deflated: terms.is_some(),
     };
     let observed = Rc::new(Observed::default());
     let body = inbound::payload(body, limits, Rc::clone(&observed), request).map_err(refuse)?;
@@ -283,6 +297,9 @@ fn start(
     let mut response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
     if let Some(agreed) = agreed {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
+    if let Some(agreed) = terms.and_then(|terms| HeaderValue::from_str(&terms.answer()).ok()) {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
     }
     // Under a server that is not ours the stream is out of reach.
     let socket = request.conn_data::<SocketControl>().cloned().unwrap_or_default();

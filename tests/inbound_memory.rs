@@ -20,7 +20,7 @@ use holdline::{
 };
 
 const LIMITS: InboundLimits =
-    InboundLimits { message_bytes_max: 65_536, message_fragments_max: 16_384 };
+    InboundLimits { message_bytes_max: 65_536, message_fragments_max: 16_384, is_deflated: false };
 
 /// What a read of the socket brings at most; the peers below fill it.
 const CHUNK_BYTES: usize = 16_384;

@@ -219,6 +219,39 @@ impl Default for Drain {
     }
 }
 
+/// `compression`: permessage-deflate (RFC 7692).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// Whether it is agreed to when a peer offers it.
+    pub mode: CompressionMode,
+    /// Messages to peers with less payload, in bytes, go out as they are.
+    pub bytes_min: usize,
+}
+
+/// When messages are deflated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CompressionMode {
+    /// Never: no offer is agreed to.
+    #[default]
+    Off,
+    /// For every peer that offers it. No connection keeps a context; what deflates and inflates is
+    /// shared by the connections of a worker, and what is deflated by the receivers of a message.
+    Shared,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { mode: CompressionMode::Off, bytes_min: 256 }
+    }
+}
+
+impl Compression {
+    /// The payload from which on a message is deflated, in bytes; `None` when none is.
+    pub(crate) fn deflate_from(&self) -> Option<usize> {
+        (self.mode == CompressionMode::Shared).then_some(self.bytes_min)
+    }
+}
+
 /// `log`: the form of the log. Its level is not configured here but by `RUST_LOG`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {

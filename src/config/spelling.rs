@@ -13,7 +13,7 @@ use url::Url;
 use super::{
     public_key::PublicKey,
     secret::{self, Secret},
-    sections::LogFormat,
+    sections::{CompressionMode, LogFormat},
 };
 
 /// What a reader gives: the value, or the rule that the written one breaks.
@@ -215,6 +215,15 @@ pub(super) fn log_format(value: &Value) -> Read<LogFormat> {
         Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
         _ => Err("must be \"text\" or \"json\"".into()),
+    }
+}
+
+/// Whether messages are deflated.
+pub(super) fn compression_mode(value: &Value) -> Read<CompressionMode> {
+    match string(value) {
+        Some("off") => Ok(CompressionMode::Off),
+        Some("shared") => Ok(CompressionMode::Shared),
+        _ => Err("must be \"off\" or \"shared\"".into()),
     }
 }
 

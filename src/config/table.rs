@@ -9,10 +9,11 @@ use ::config::Value;
 
 use super::{
     key::Key,
-    sections::{self, Heartbeat, LogFormat},
+    sections::{self, CompressionMode, Heartbeat, LogFormat},
     spelling::{
-        Read, address, bytes, count, duration, list, log_format, networks, or_auto, or_off, secret,
-        show_bytes, show_duration, show_list, show_or_off, show_secret, show_text, switch,
+        Read, address, bytes, compression_mode, count, duration, list, log_format, networks,
+        or_auto, or_off, secret, show_bytes, show_duration, show_list, show_or_off, show_secret,
+        show_text, switch,
     },
 };
 
@@ -30,7 +31,7 @@ pub static KEYS: &[Key] = &{
 };
 
 /// The keys about this node itself.
-const NODE: [Key; 34] = [
+const NODE: [Key; 36] = [
     Key::new(
         "server.listen",
         "address:port",
@@ -248,6 +249,25 @@ const NODE: [Key; 34] = [
         "Connections from one client address; over it a handshake gets 429.",
         |config, value| put(&mut config.limits.connections_per_ip_max, or_off(value, count)),
         |config| show_or_off(config.limits.connections_per_ip_max, |limit| limit.to_string()),
+    ),
+    Key::new(
+        "compression.mode",
+        "off or shared",
+        "Whether permessage-deflate is agreed to when a peer offers it; no connection keeps a context.",
+        |config, value| put(&mut config.compression.mode, compression_mode(value)),
+        |config| {
+            show_text(match config.compression.mode {
+                CompressionMode::Off => "off",
+                CompressionMode::Shared => "shared",
+            })
+        },
+    ),
+    Key::new(
+        "compression.bytes_min",
+        "bytes",
+        "Messages to peers with less payload go out as they are.",
+        |config, value| put(&mut config.compression.bytes_min, bytes(value)),
+        |config| show_bytes(config.compression.bytes_min),
     ),
     Key::new(
         "drain.delay",

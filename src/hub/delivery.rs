@@ -3,12 +3,12 @@
 
 use std::{rc::Rc, time::Instant};
 
-use bytes::Bytes;
-
 use super::Shard;
 use crate::{
+    deflate::WindowBits,
+    frame::Frame,
     message::{ConnectionId, Room},
-    outbox::{Charged, Outbox},
+    outbox::{Budget, Charged, Outbox},
 };
 
 /// What became of a frame on one shard.
@@ -26,7 +26,7 @@ impl Shard {
     pub(super) fn deliver_to_room(
         &self,
         room: &Room,
-        frame: Bytes,
+        frame: &Frame,
         published: Instant,
     ) -> Delivered {
         let mut delivered = Delivered::default();
@@ -39,7 +39,7 @@ impl Shard {
     }
 
     /// Delivers to every connection that was open when the frame was published.
-    pub(super) fn deliver_to_everyone(&self, frame: Bytes, published: Instant) -> Delivered {
+    pub(super) fn deliver_to_everyone(&self, frame: &Frame, published: Instant) -> Delivered {
         let connections = self.connections.borrow();
         let open = connections.values().filter(|entry| entry.opened <= published);
         let delivered = self.push(open.map(|entry| &entry.outbox), frame);
@@ -49,22 +49,22 @@ impl Shard {
     }
 
     /// Delivers to one connection; nothing if it is not here.
-    pub(super) fn deliver_to(&self, id: ConnectionId, frame: Bytes) -> Option<Delivered> {
+    pub(super) fn deliver_to(&self, id: ConnectionId, frame: &Frame) -> Option<Delivered> {
         let outbox = Rc::clone(&self.connections.borrow().get(&id)?.outbox);
         let delivered = self.push([&outbox].into_iter(), frame);
         self.shed();
         Some(delivered)
     }
 
-    fn push<'a>(&self, outboxes: impl Iterator<Item = &'a Rc<Outbox>>, frame: Bytes) -> Delivered {
-        let frame = Charged::new(frame, &self.budget);
+    fn push<'a>(&self, outboxes: impl Iterator<Item = &'a Rc<Outbox>>, frame: &Frame) -> Delivered {
+        let mut forms = Forms::new(frame, &self.budget);
         // Not the time of publishing: a peer is not late because a letter was.
         let now = Instant::now();
         let mut delivered = Delivered::default();
         for outbox in outboxes {
             delivered.tried += 1;
             let before = outbox.is_congested();
-            delivered.queued += usize::from(outbox.push(&frame, now));
+            delivered.queued += usize::from(outbox.push(forms.of(outbox), now));
             if !before && outbox.is_congested() {
                 self.crowded.set(true);
             }
@@ -84,5 +84,36 @@ impl Shard {
                 outbox.shed(Instant::now());
             }
         }
+    }
+}
+
+/// A frame as it is queued on this shard: each of its forms is charged once, and only if it is used.
+pub(super) struct Forms<'a> {
+    frame: &'a Frame,
+    budget: &'a Rc<Budget>,
+    plain: Option<Rc<Charged>>,
+    /// Rarely more than one: the largest window.
+    deflated: Vec<(WindowBits, Rc<Charged>)>,
+}
+
+impl<'a> Forms<'a> {
+    pub(super) fn new(frame: &'a Frame, budget: &'a Rc<Budget>) -> Self {
+        Self { frame, budget, plain: None, deflated: Vec::new() }
+    }
+
+    /// The form that this outbox's peer agreed to.
+    pub(super) fn of(&mut self, outbox: &Outbox) -> &Rc<Charged> {
+        let wanted = outbox.window().and_then(|it| Some((it, self.frame.deflated(it)?)));
+        let Some((window, bytes)) = wanted else {
+            return self
+                .plain
+                .get_or_insert_with(|| Charged::new(self.frame.plain().clone(), self.budget));
+        };
+        let known = self.deflated.iter().position(|(known, _)| *known == window);
+        let at = known.unwrap_or_else(|| {
+            self.deflated.push((window, Charged::new(bytes.clone(), self.budget)));
+            self.deflated.len() - 1
+        });
+        &self.deflated[at].1
     }
 }

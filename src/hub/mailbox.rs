@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::errand::Errand;
 use crate::{
     config::LETTER_BYTES,
     disconnect::Disconnect,
+    frame::Frame,
     message::{ConnectionId, Room},
 };
 
@@ -25,7 +25,7 @@ use crate::{
 pub(super) enum Mail {
     /// Deliver an encoded frame to those members of the room on this shard who had joined when it
     /// was published.
-    Publish { room: Room, frame: Bytes, published: Instant },
+    Publish { room: Room, frame: Frame, published: Instant },
     /// End one connection.
     End { id: ConnectionId, why: Disconnect },
     /// Do something and tell whoever asked for it what came of it.
@@ -49,8 +49,8 @@ impl Mail {
 }
 
 /// What a publication of `frame` counts in each mailbox.
-pub(super) fn publication_bytes(frame: &Bytes) -> usize {
-    LETTER_BYTES + frame.len()
+pub(super) fn publication_bytes(frame: &Frame) -> usize {
+    LETTER_BYTES + frame.plain().len()
 }
 
 /// One shard's letters, bounded by `limits.mailbox_bytes_max`; the two letters of a shutdown

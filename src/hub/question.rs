@@ -25,10 +25,10 @@ impl Hub {
     /// # Errors
     /// [`Busy`] when a worker's mailbox has no room for it: nobody gets it.
     pub fn deliver_to_room(&self, room: &Room, frame: &Bytes) -> Result<Replies<usize>, Busy> {
-        let (room, frame, published) = (room.clone(), frame.clone(), Instant::now());
+        let (room, frame, published) = (room.clone(), self.frame(frame.clone()), Instant::now());
         let bytes = publication_bytes(&frame);
         self.ask(self.presence(&room), bytes, move |shard| {
-            let delivered = shard.deliver_to_room(&room, frame.clone(), published);
+            let delivered = shard.deliver_to_room(&room, &frame, published);
             (delivered.queued, delivered.tried)
         })
     }
@@ -38,9 +38,9 @@ impl Hub {
     /// # Errors
     /// [`Busy`] when a worker's mailbox has no room for it: nobody gets it.
     pub fn deliver_to_everyone(&self, frame: &Bytes) -> Result<Replies<usize>, Busy> {
-        let (frame, published) = (frame.clone(), Instant::now());
+        let (frame, published) = (self.frame(frame.clone()), Instant::now());
         self.ask(EVERYWHERE, publication_bytes(&frame), move |shard| {
-            let delivered = shard.deliver_to_everyone(frame.clone(), published);
+            let delivered = shard.deliver_to_everyone(&frame, published);
             (delivered.queued, delivered.tried)
         })
     }
@@ -55,9 +55,9 @@ impl Hub {
         id: ConnectionId,
         frame: &Bytes,
     ) -> Result<Replies<Option<usize>>, Busy> {
-        let frame = frame.clone();
+        let frame = self.frame(frame.clone());
         self.ask(only(id.shard()), publication_bytes(&frame), move |shard| {
-            (shard.deliver_to(id, frame.clone()).map(|delivered| delivered.queued), 1)
+            (shard.deliver_to(id, &frame).map(|delivered| delivered.queued), 1)
         })
     }
 

@@ -6,6 +6,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc, time::Instant};
 use super::{Entry, Refused, Shard};
 use crate::{
     caller::Caller,
+    deflate::WindowBits,
     message::{ConnectionId, Room},
     outbox::Outbox,
 };
@@ -34,12 +35,12 @@ impl Reservation {
     ///
     /// # Errors
     /// Why it may not come in: the node has begun to drain, or has no room for the room.
-    pub fn join(self, caller: Arc<Caller>) -> Result<Seat, Refused> {
+    pub fn join(self, caller: Arc<Caller>, window: Option<WindowBits>) -> Result<Seat, Refused> {
         let shard = Rc::clone(&self.shard);
         if shard.hub().is_draining() {
             return Err(Refused::Draining);
         }
-        let outbox = shard.new_outbox();
+        let outbox = shard.new_outbox(window);
         let entry = Entry::new(caller, Rc::clone(&outbox), Instant::now());
         if let Some(room) = entry.caller.route.room() {
             shard.enter_room(room, &entry)?;

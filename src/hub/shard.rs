@@ -13,12 +13,13 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Busy, Entry, Hub, Mail, Presence, Refused, Reservation, ShardLink};
+use super::{Busy, Entry, Hub, Mail, Presence, Refused, Reservation, ShardLink, delivery::Forms};
 use crate::{
+    deflate::WindowBits,
     disconnect::Disconnect,
     message::{ConnectionId, Room},
     metrics::Tally,
-    outbox::{Budget, Charged, Outbox},
+    outbox::{Budget, Outbox},
 };
 
 /// The connections of one worker. Every method is synchronous: no await, no I/O.
@@ -84,13 +85,16 @@ impl Shard {
 
     /// Queues a frame for one connection of this shard.
     pub fn send(&self, outbox: &Outbox, frame: Bytes) {
-        outbox.push(&Charged::new(frame, &self.budget), Instant::now());
+        let frame = self.hub.frame(frame);
+        outbox.push(Forms::new(&frame, &self.budget).of(outbox), Instant::now());
         self.shed();
     }
 
     /// The same for what the peer asked for itself: it waits until the outbox has room.
     pub fn send_patiently(&self, outbox: &Outbox, frame: Bytes) {
-        outbox.push_patiently(Charged::new(frame, &self.budget), Instant::now());
+        let frame = self.hub.frame(frame);
+        let form = Rc::clone(Forms::new(&frame, &self.budget).of(outbox));
+        outbox.push_patiently(form, Instant::now());
         self.shed();
     }
 
@@ -101,11 +105,12 @@ impl Shard {
     /// [`Busy`] when another worker's mailbox has no room for it.
     pub fn publish(&self, room: &Room, frame: &Bytes) -> Result<(), Busy> {
         let here = 1 << self.index;
+        let frame = &self.hub.frame(frame.clone());
         let present = self.rooms.borrow().get(room).map(|members| Arc::clone(&members.presence));
-        let Some(presence) = present else { return self.hub.publish(room, frame) };
+        let Some(presence) = present else { return self.hub.publish_frame(room, frame) };
         let others = presence.0.load(SeqCst) & !here;
         self.hub.post_publication(room, frame, others)?;
-        self.deliver_to_room(room, frame.clone(), Instant::now());
+        self.deliver_to_room(room, frame, Instant::now());
         Ok(())
     }
 
@@ -120,7 +125,7 @@ impl Shard {
     fn carry_out(self: &Rc<Self>, mail: Mail) -> usize {
         match mail {
             Mail::Publish { room, frame, published } => {
-                return self.deliver_to_room(&room, frame, published).tried;
+                return self.deliver_to_room(&room, &frame, published).tried;
             }
             Mail::Errand(errand) => return errand.run(self),
             Mail::End { id, why } => {
@@ -156,8 +161,8 @@ impl Shard {
         &self.hub
     }
 
-    pub(super) fn new_outbox(&self) -> Rc<Outbox> {
-        Outbox::new(self.hub.limits.outbox, Rc::clone(&self.tally))
+    pub(super) fn new_outbox(&self, window: Option<WindowBits>) -> Rc<Outbox> {
+        Outbox::new(self.hub.limits.outbox, window, Rc::clone(&self.tally))
     }
 
     pub(super) fn insert(&self, entry: Rc<Entry>) {

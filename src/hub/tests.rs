@@ -14,6 +14,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use super::*;
 use crate::{
     caller::Caller,
+    config::CompressionMode,
+    deflate::WindowBits,
     disconnect::Close,
     frame,
     message::Message,
@@ -43,10 +45,14 @@ impl House {
 }
 
 fn join(shard: &Rc<Shard>, route: Route) -> Result<Seat, Refused> {
+    join_with(shard, route, None)
+}
+
+fn join_with(shard: &Rc<Shard>, route: Route, window: Option<WindowBits>) -> Result<Seat, Refused> {
     let place = shard.reserve([192, 0, 2, 1].into())?;
     let (id, request, peer) = (place.id(), "-".to_owned(), [192, 0, 2, 1].into());
     let caller = Caller { id, request, route, peer, user: None, subprotocol: None };
-    place.join(Arc::new(caller))
+    place.join(Arc::new(caller), window)
 }
 
 fn room(name: &str) -> Room {
@@ -237,4 +243,42 @@ async fn a_detached_shard_leaves_its_place_to_the_next() {
     let seat = join(&third, Route::Echo).unwrap();
     assert_eq!(seat.id().shard(), 0);
     drop(second);
+}
+
+#[actix_rt::test]
+async fn who_agreed_to_it_gets_a_large_message_deflated_once_for_all_and_the_others_as_it_is() {
+    let house = House::new(|config| config.compression.mode = CompressionMode::Shared);
+    let lobby = || Route::Room(room("lobby"));
+    let plain = join(&house.shards[0], lobby()).unwrap();
+    let bits = |bits| WindowBits::new(bits);
+    let deflated = [15, 15, 9].map(|it| join_with(&house.shards[0], lobby(), bits(it)).unwrap());
+    let elsewhere = join_with(&house.shards[1], lobby(), bits(15)).unwrap();
+    let large = text(&"all the same ".repeat(100));
+    house.shards[0].publish(&room("lobby"), &large).unwrap();
+    assert_eq!(queued(&plain.outbox), large.len());
+    let sizes = deflated.each_ref().map(|seat| queued(&seat.outbox));
+    assert!(sizes[0] < 100 && sizes[1] == sizes[0] && sizes[2] < 200, "{sizes:?}");
+    until("the other shard delivers", || queued(&elsewhere.outbox) == sizes[0]).await;
+    // Each form is charged once on each shard, whoever shares it.
+    let charged = large.len() + 2 * sizes[0] + sizes[2];
+    assert_eq!(house.hub.outbox_bytes(), charged);
+    let first = deflated[0].outbox.pop_for_test();
+    assert_eq!(first[0], 0xc1, "a final text frame, marked as deflated");
+    assert_eq!(first.as_ptr(), deflated[1].outbox.pop_for_test().as_ptr(), "the same bytes");
+    assert_eq!(plain.outbox.pop_for_test(), large);
+}
+
+#[actix_rt::test]
+async fn a_message_below_the_size_goes_out_as_it_is_and_nothing_is_deflated_where_it_is_off() {
+    for (mode, letters, smaller) in [
+        (CompressionMode::Shared, 255, false),
+        (CompressionMode::Shared, 256, true),
+        (CompressionMode::Off, 256, false),
+    ] {
+        let house = House::new(|config| config.compression.mode = mode);
+        let seat = join_with(&house.shards[0], Route::Echo, Some(WindowBits::MAX)).unwrap();
+        let large = text(&"x".repeat(letters));
+        house.shards[0].send(&seat.outbox, large.clone());
+        assert_eq!(queued(&seat.outbox) < large.len(), smaller, "{mode:?} {letters}");
+    }
 }

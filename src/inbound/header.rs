@@ -2,13 +2,13 @@
 //! Leaves to `reader.rs`: collecting a header's bytes, and everything behind them.
 
 use super::{InboundLimits, message::Message, observed::Fault};
-use crate::frame::{CONTROL_BYTES_MAX, opcode};
+use crate::frame::{CONTROL_BYTES_MAX, RSV1, opcode};
 
 /// The most bytes a peer's header can have.
 pub(super) const BYTES_MAX: usize = 14;
 
 const FIN: u8 = 0x80;
-/// The reserved bits; an extension that is negotiated would take its own out here.
+/// The reserved bits; one of them says that a message is deflated, where that was agreed.
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
@@ -22,6 +22,8 @@ const LENGTH_IN_8: u8 = 127;
 pub(super) struct Header {
     pub(super) fin: bool,
     pub(super) opcode: u8,
+    /// The message is deflated; said in its first frame.
+    pub(super) is_deflated: bool,
     /// Length of the payload that follows, as announced, in bytes.
     pub(super) payload_bytes: u64,
     /// The masking key; zero for a frame that is not masked.
@@ -35,8 +37,10 @@ pub(super) struct Header {
 pub(super) struct Room {
     /// Whether a message has been begun, so that it must be continued.
     pub(super) continued: bool,
-    /// Payload bytes the message may still have.
+    /// Payload bytes that the message, or a new one, may still have.
     pub(super) payload_bytes: usize,
+    /// The same for a new one that is deflated, where that was agreed.
+    pub(super) deflated_bytes: Option<usize>,
     /// Frames the message may still have.
     pub(super) fragments: usize,
 }
@@ -45,9 +49,11 @@ impl Room {
     /// What `limits` leave to the message that is begun, or to a new one.
     pub(super) fn left(limits: &InboundLimits, message: Option<&Message>) -> Self {
         let so_far = message.map_or((0, 0), |begun| (begun.payload_bytes(), begun.fragments()));
+        let payload_bytes_max = limits.wire_bytes_max(message.is_some_and(Message::is_deflated));
         Self {
             continued: message.is_some(),
-            payload_bytes: limits.message_bytes_max.saturating_sub(so_far.0),
+            payload_bytes: payload_bytes_max.saturating_sub(so_far.0),
+            deflated_bytes: limits.is_deflated.then(|| limits.wire_bytes_max(true)),
             fragments: limits.message_fragments_max.saturating_sub(so_far.1),
         }
     }
@@ -65,6 +71,7 @@ impl Header {
         Some(Self {
             fin: first & FIN != 0,
             opcode: first & OPCODE,
+            is_deflated: first & RSV1 != 0,
             payload_bytes,
             key,
             header_bytes: bytes.len() - rest.len(),
@@ -78,7 +85,11 @@ impl Header {
         let Some(&first) = bytes.first() else { return Ok(()) };
         let opcode = first & OPCODE;
         let is_final = first & FIN != 0;
-        if first & RESERVED != 0 {
+        let begins = opcode == opcode::TEXT || opcode == opcode::BINARY;
+        // RFC 7692 section 6: in the first frame of a message, and in no other.
+        let deflated_bytes = room.deflated_bytes.filter(|_| first & RSV1 != 0 && begins);
+        let allowed = if deflated_bytes.is_some() { RSV1 } else { 0 };
+        if first & RESERVED & !allowed != 0 {
             return Err(Fault::Protocol);
         }
         let belongs = match opcode {
@@ -112,7 +123,7 @@ impl Header {
         if !shortest_form {
             return Err(Fault::Protocol);
         }
-        if is_data && payload_bytes > room.payload_bytes as u64 {
+        if is_data && payload_bytes > deflated_bytes.unwrap_or(room.payload_bytes) as u64 {
             return Err(Fault::TooBig);
         }
         Ok(())

@@ -54,7 +54,8 @@ impl Observed {
     /// use futures_util::StreamExt;
     /// use holdline::{disconnect::Disconnect, inbound::{Guard, InboundLimits, Observed}};
     ///
-    /// let limits = InboundLimits { message_bytes_max: 65_536, message_fragments_max: 1024 };
+    /// let (message_bytes_max, message_fragments_max) = (65_536, 1024);
+    /// let limits = InboundLimits { message_bytes_max, message_fragments_max, is_deflated: false };
     /// let observed = Rc::new(Observed::default());
     /// // Not masked, as every frame of a peer must be (RFC 6455 section 5.1).
     /// let bytes = futures_util::stream::iter([Ok(Bytes::from_static(b"\x81\x02hi"))]);

@@ -214,7 +214,7 @@ impl Reader {
                 // How long the message is going to be is known only in its last frame.
                 let payload_max = match frame.fin {
                     true => message.payload_bytes() + piece.len() + frame.left as usize,
-                    false => self.limits.message_bytes_max,
+                    false => self.limits.wire_bytes_max(message.is_deflated()),
                 };
                 message.append(piece, key, payload_max)
             }
@@ -238,7 +238,10 @@ impl Reader {
             }
             Purpose::Nothing => return Ok(Step::Again),
             Purpose::Message if !frame.fin => return Ok(Step::Again),
-            Purpose::Message => self.message.take().map(Message::finish).transpose()?,
+            Purpose::Message => {
+                let max = self.limits.message_bytes_max;
+                self.message.take().map(|message| message.finish(max)).transpose()?
+            }
             Purpose::Control => match self.control.take() {
                 Some(control) if frame.opcode == opcode::CLOSE => Some(self.finish_close(control)?),
                 control => control.map(|control| control.finish(frame.opcode)),

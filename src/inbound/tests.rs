@@ -3,6 +3,7 @@
 
 mod chunking;
 mod closing;
+mod deflated;
 mod pace;
 mod reading;
 mod reference;
@@ -16,7 +17,7 @@ use super::*;
 use crate::disconnect::{Close, Disconnect};
 
 const LIMITS: InboundLimits =
-    InboundLimits { message_bytes_max: 100_000, message_fragments_max: 16_384 };
+    InboundLimits { message_bytes_max: 100_000, message_fragments_max: 16_384, is_deflated: false };
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0x0;

@@ -58,7 +58,7 @@ fn join(shard: &Rc<Shard>, route: Route) -> Seat {
     let place = shard.reserve([192, 0, 2, 1].into()).unwrap();
     let (id, request, peer) = (place.id(), "-".to_owned(), [192, 0, 2, 1].into());
     let caller = Caller { id, request, route, peer, user: None, subprotocol: None };
-    place.join(Arc::new(caller)).unwrap()
+    place.join(Arc::new(caller), None).unwrap()
 }
 
 fn room(name: &str) -> Room {

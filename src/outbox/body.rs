@@ -87,6 +87,12 @@ impl Outbox {
         Some(close)
     }
 
+    /// The next frame, for tests that ask what it is.
+    #[cfg(test)]
+    pub(crate) fn pop_for_test(&self) -> Bytes {
+        self.pop().expect("something is queued")
+    }
+
     fn pop_control(&self, lanes: &mut Lanes) -> Option<Bytes> {
         let was_full = lanes.control.len() >= self.limits.control_frames_max;
         let (frame, _) = lanes.control.pop_front()?;

@@ -23,7 +23,8 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        let outbox = Outbox::new(LIMITS, Rc::new(Tally::new(&crate::metrics::Metrics::new())));
+        let outbox =
+            Outbox::new(LIMITS, None, Rc::new(Tally::new(&crate::metrics::Metrics::new())));
         let body = Some(OutboxBody::new(Rc::clone(&outbox), actix_web::body::BoxBody::new(())));
         Self { outbox, body, budget: Budget::new(1000, Default::default()), now: Instant::now() }
     }

@@ -20,8 +20,8 @@ use examples::{without_example, world};
 const FLOORS: &[&[&str]] = &[
     &["message", "route", "caller", "disconnect", "backoff", "heartbeat", "pace"],
     &[
-        "config", "metrics", "frame", "dial", "socket", "listener", "upstream", "problem",
-        "request", "visitor",
+        "config", "metrics", "deflate", "frame", "dial", "socket", "listener", "upstream",
+        "problem", "request", "visitor",
     ],
     &["outbox", "inbound", "hub", "auth"],
     &["callback", "rest"],

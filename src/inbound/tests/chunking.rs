@@ -9,7 +9,8 @@ use super::{
 };
 
 /// Small limits, so that they are met often.
-const SMALL: InboundLimits = InboundLimits { message_bytes_max: 300, message_fragments_max: 4 };
+const SMALL: InboundLimits =
+    InboundLimits { message_bytes_max: 300, message_fragments_max: 4, is_deflated: false };
 
 /// What the guard makes of these chunks.
 fn told<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
