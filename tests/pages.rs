@@ -12,7 +12,7 @@ const PAGES: [(&str, &str); 2] = [
 ];
 
 /// Commands that the pages name before they are there; whoever adds the last one drops this.
-const TO_COME: [&str; 3] = ["probe", "lint", "why"];
+const TO_COME: [&str; 2] = ["lint", "why"];
 
 /// What `holdline WORDS --help` says.
 fn help(words: &[&str]) -> String {
