@@ -1,0 +1,82 @@
+//! The idle timeout of a real gateway is measured within a second, whichever of its timers it is.
+//! That of a plain server is for `cuts`, the stock values for `stock`.
+
+use std::time::Duration;
+
+use crate::gate::{Certificate, Gate, UPGRADES};
+use crate::harness::wait::undisturbed;
+use crate::plain::{Cut, Manner, Plain};
+use crate::probing::{Report, probe};
+
+const IDLE: &str = "/idle_timeout/seconds";
+
+/// What is true of every gateway here: it knows nothing of WebSocket, and any byte is a sign of
+/// life to it.
+fn is_a_gateway_s_cut(report: &Report, timeout: f64) {
+    report.ends(1, "bad").says("/cut/how", "fin").says("/cut/code", ()).says("/reset_by", "pings");
+    report.says("/finished", "complete").says("/idle_timeout/narrowed", true);
+    report.says("/maximum_age_seconds", ()).says("/server_pings/seen", 0);
+    let [least, most] = ["at_least", "at_most"].map(|it| {
+        let bound = report.number(&format!("/idle_timeout/{it}"));
+        bound.unwrap_or_else(|| panic!("no {it}: {report}"))
+    });
+    let seconds = report.number(IDLE).expect("it was measured");
+    assert!(least <= seconds && seconds <= most && most - least <= 1.0, "{report}");
+    let safe = report.number("/safe_ping_interval_seconds").expect("there is one");
+    assert!(safe > 0.0 && safe <= timeout / 2.0, "{safe} s is not safe: {report}");
+}
+
+async fn is_measured(url: &str, timeout: f64) {
+    let measured = undisturbed("an idle timeout", async || {
+        // Nobody has signed the certificates here.
+        let report = probe(url, &["--no-check"]).await;
+        report.is_near(IDLE, timeout).then_some(report)
+    });
+    is_a_gateway_s_cut(&measured.await, timeout);
+}
+
+#[tokio::test]
+async fn the_read_timeout_of_nginx_is_measured_within_a_second() {
+    let server = Plain::start(Manner::default()).await;
+    let [short, long] = ["2s", "6s"].map(|time| format!("{UPGRADES} proxy_read_timeout {time};"));
+    let short = Gate::nginx(&short, server.address).await;
+    let long = Gate::nginx(&long, server.address).await;
+    let urls = [short.url(), long.url()];
+    tokio::join!(is_measured(&urls[0], 2.0), is_measured(&urls[1], 6.0));
+    let book = server.book();
+    assert_eq!((book.live, book.most > 1), (0, true), "connections are left, or came one by one");
+}
+
+#[tokio::test]
+async fn each_timeout_of_haproxy_is_measured_within_a_second() {
+    let server = Plain::start(Manner::default()).await;
+    let [tunnel, dialler, back] = [
+        ["timeout client 30s", "timeout server 30s", "timeout tunnel 3s"],
+        ["timeout client 4s", "timeout server 30s", ""],
+        ["timeout client 30s", "timeout server 5s", ""],
+    ];
+    let tunnel = Gate::haproxy(&tunnel, server.address).await;
+    let dialler = Gate::haproxy(&dialler, server.address).await;
+    let back = Gate::haproxy(&back, server.address).await;
+    let urls = [&tunnel, &dialler, &back].map(Gate::url);
+    tokio::join!(
+        is_measured(&urls[0], 3.0),
+        is_measured(&urls[1], 4.0),
+        is_measured(&urls[2], 5.0)
+    );
+}
+
+#[tokio::test]
+async fn of_two_gateways_in_a_row_the_less_patient_one_is_measured() {
+    let server = Plain::start(Manner::default()).await;
+    let defaults = ["timeout client 30s", "timeout server 30s", "timeout tunnel 6s"];
+    let inner = Gate::haproxy(&defaults, server.address).await;
+    let impatient = format!("{UPGRADES} proxy_read_timeout 3s;");
+    let outer = Gate::nginx(&impatient, inner.address).await;
+    // And through TLS, whose end is one of its own.
+    let patient = Certificate::new().server(&format!("{UPGRADES} proxy_read_timeout 30s;"));
+    let secured = Gate::nginx_server(&patient, outer.address).await;
+    let secured = secured.url().replace("ws://", "wss://");
+    let url = outer.url();
+    tokio::join!(is_measured(&url, 3.0), is_measured(&secured, 3.0));
+}

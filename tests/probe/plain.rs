@@ -1,0 +1,297 @@
+//! A plain server whose manners are known: when it pings, when it cuts and how.
+//! It writes down what it hears and how many are with it; what that proves is for the promises.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::frames::{self, CLOSE, PING, PONG, TEXT};
+use crate::harness::wait::PATIENCE;
+
+/// How a server ends a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Cut {
+    /// A close frame, the answer to it, FIN.
+    Close(u16, &'static str),
+    /// FIN without a word.
+    Fin,
+    /// RST, as Node's `terminate()`.
+    Reset,
+}
+
+/// What a server does by itself; by default nothing but answering pings and closes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Cuts who has been silent for so long.
+    pub idle: Option<(Duration, Cut)>,
+    /// Only messages count against that silence, no pings and no pongs.
+    pub only_data: bool,
+    /// Looks for the silent only each so often.
+    pub sweep: Option<Duration>,
+    /// Cuts everybody who is so old.
+    pub age: Option<(Duration, Cut)>,
+    /// Pings so often.
+    pub pings: Option<Duration>,
+    /// Cuts who has not answered a ping for so long.
+    pub pong_within: Option<(Duration, Cut)>,
+    /// Answers no ping.
+    pub mute: bool,
+    /// More header fields of the 101, each with its line end.
+    pub fields: &'static str,
+}
+
+/// One connection, as its server saw it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The head of the request.
+    pub head: String,
+    /// Every byte after it.
+    pub bytes: Vec<u8>,
+    /// The frames that they made, but for closes.
+    pub frames: Vec<(u8, Vec<u8>)>,
+    /// The code of the far end's close frame, 1005 for none.
+    pub closed: Option<u16>,
+    /// Whether it was the server that ended it.
+    pub cut: bool,
+    /// Whether it is over.
+    pub over: bool,
+}
+
+/// What a server has written down.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Every connection that was upgraded, in the order of coming.
+    pub seen: Vec<Seen>,
+    /// How many there are now.
+    pub live: usize,
+    /// How many there were at most.
+    pub most: usize,
+}
+
+/// A server that runs until it is dropped.
+pub struct Plain {
+    /// Where it listens.
+    pub address: SocketAddr,
+    book: Arc<Mutex<Book>>,
+    task: AbortHandle,
+}
+
+impl Plain {
+    /// Starts one.
+    pub async fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let book = Arc::new(Mutex::new(Book::default()));
+        let shared = book.clone();
+        let began = Instant::now();
+        let task = tokio::spawn(async move {
+            let mut serving = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                while serving.try_join_next().is_some() {}
+                serving.spawn(serve(stream, manner, shared.clone(), began));
+            }
+        });
+        Self { address, book, task: task.abort_handle() }
+    }
+
+    /// The URL of its root.
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    /// What it has written down so far.
+    pub fn book(&self) -> Book {
+        lock(&self.book).clone()
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A connection and the times that matter to it.
+struct Serving {
+    manner: Manner,
+    book: Arc<Mutex<Book>>,
+    number: usize,
+    opened: Instant,
+    heard: Instant,
+    /// When it pings next.
+    due: Option<Instant>,
+    /// The oldest ping that waits for an answer.
+    asked: Option<Instant>,
+    began: Instant,
+}
+
+async fn serve(mut stream: TcpStream, manner: Manner, book: Arc<Mutex<Book>>, began: Instant) {
+    let _ = stream.set_nodelay(true);
+    let Some((head, read)) = upgraded(&mut stream, manner.fields).await else { return };
+    let opened = Instant::now();
+    let number = {
+        let mut book = lock(&book);
+        book.seen.push(Seen { head, bytes: read.clone(), ..Seen::default() });
+        book.live += 1;
+        book.most = book.most.max(book.live);
+        book.seen.len() - 1
+    };
+    let due = manner.pings.map(|every| opened + every);
+    let mut serving =
+        Serving { manner, book, number, opened, heard: opened, due, asked: None, began };
+    let end = serving.run(&mut stream, read).await;
+    serving.write(|seen| seen.cut = end.is_some());
+    if let Some(cut) = end {
+        serving.cut(stream, cut).await;
+    }
+    serving.write(|seen| seen.over = true);
+    lock(&serving.book).live -= 1;
+}
+
+impl Serving {
+    /// Serves until the far end is gone, or until it is to be cut.
+    async fn run(&mut self, stream: &mut TcpStream, mut read: Vec<u8>) -> Option<Cut> {
+        loop {
+            while let Some((opcode, payload)) = frames::take(&mut read) {
+                let answer = self.hears(opcode, payload);
+                if let Some(answer) = answer {
+                    let _ = stream.write_all(&answer).await;
+                }
+                if opcode == CLOSE {
+                    return None;
+                }
+            }
+            let (at, what) = self.next();
+            let before = read.len();
+            tokio::select! {
+                biased;
+                got = stream.read_buf(&mut read) => match got {
+                    Ok(1..) => self.write(|seen| seen.bytes.extend(&read[before..])),
+                    _ => return None,
+                },
+                () = sleep_until(at) => match what {
+                    Some(cut) => return Some(cut),
+                    None if self.due.is_some_and(|due| due <= at) => {
+                        let _ = stream.write_all(&frames::frame(PING, b"well?")).await;
+                        self.due = self.manner.pings.map(|every| at + every);
+                        self.asked = self.asked.or(Some(at));
+                    }
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Takes note of a frame, and tells what is to be said.
+    fn hears(&mut self, opcode: u8, payload: Vec<u8>) -> Option<Vec<u8>> {
+        if !self.manner.only_data || opcode == TEXT {
+            self.heard = Instant::now();
+        }
+        if opcode == CLOSE {
+            let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+            self.write(|seen| seen.closed = Some(code));
+            return Some(frames::frame(CLOSE, &payload));
+        }
+        self.write(|seen| seen.frames.push((opcode, payload.clone())));
+        match opcode {
+            PING if !self.manner.mute => Some(frames::frame(PONG, &payload)),
+            PONG => {
+                self.asked = None;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// When something is to be done next, and the cut where it is one.
+    fn next(&self) -> (Instant, Option<Cut>) {
+        let manner = &self.manner;
+        let idle = manner.idle.map(|(after, cut)| (self.swept(self.heard + after), Some(cut)));
+        let age = manner.age.map(|(after, cut)| (self.opened + after, Some(cut)));
+        let unanswered = manner.pong_within.zip(self.asked);
+        let unanswered = unanswered.map(|((within, cut), asked)| (asked + within, Some(cut)));
+        let ping = self.due.map(|due| (due, None));
+        let never = (self.opened + 10 * PATIENCE, None);
+        let all = [idle, age, unanswered, ping, Some(never)];
+        all.into_iter().flatten().min_by_key(|(at, _)| *at).expect("never is among them")
+    }
+
+    /// The first sweep at or after this time.
+    fn swept(&self, at: Instant) -> Instant {
+        let Some(every) = self.manner.sweep else { return at };
+        let sweeps = (at - self.began).as_nanos().div_ceil(every.as_nanos());
+        self.began + every * sweeps as u32
+    }
+
+    async fn cut(&self, mut stream: TcpStream, cut: Cut) {
+        match cut {
+            Cut::Close(code, text) => {
+                let _ = stream.write_all(&frames::close(code, text)).await;
+                self.sees_out(stream).await;
+            }
+            Cut::Fin => {
+                let _ = stream.shutdown().await;
+                self.sees_out(stream).await;
+            }
+            Cut::Reset => {
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            }
+        }
+    }
+
+    /// Waits for the far end's FIN, so that ours is no RST; a while only, as servers do.
+    async fn sees_out(&self, mut stream: TcpStream) {
+        let mut read = Vec::new();
+        let rest = async {
+            while matches!(stream.read_buf(&mut read).await, Ok(1..)) {
+                while let Some((opcode, payload)) = frames::take(&mut read) {
+                    if opcode == CLOSE {
+                        let code = payload.first_chunk().map_or(1005, |it| u16::from_be_bytes(*it));
+                        self.write(|seen| seen.closed = Some(code));
+                        return;
+                    }
+                }
+            }
+        };
+        let _ = timeout(Duration::from_secs(2), rest).await;
+    }
+
+    fn write(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut lock(&self.book).seen[self.number]);
+    }
+}
+
+/// Shakes hands: the head of the request, and what came behind it; none when the far end has gone.
+async fn upgraded(stream: &mut TcpStream, fields: &str) -> Option<(String, Vec<u8>)> {
+    let mut read = Vec::new();
+    let end = loop {
+        if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        stream.read_buf(&mut read).await.ok().filter(|count| *count > 0)?;
+    };
+    let rest = read.split_off(end);
+    let head = String::from_utf8_lossy(&read).into_owned();
+    let key = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
+    })?;
+    let accept = derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
+    );
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    Some((head, rest))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
