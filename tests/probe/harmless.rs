@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::book::Seen;
 use crate::frames::{PING, PONG, TEXT};
 use crate::harness::wait::{PATIENCE, undisturbed, until};
-use crate::plain::{Cut, Manner, Plain, Seen};
+use crate::plain::{Cut, Manner, Plain};
 use crate::probing::probe;
 
 /// More at once would be a burden to a small server.

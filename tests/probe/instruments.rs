@@ -95,7 +95,7 @@ async fn pings_of_a_plain_server_come_in_time_and_want_their_answer() {
 #[tokio::test]
 async fn a_path_that_forgets_tells_nobody() {
     let server = Plain::start(Manner::default()).await;
-    for late in [Late::Nothing, Late::Reset] {
+    let forgets = async |late| {
         let nat = Nat::to(server.address, SILENCE, late).await;
         undisturbed("two pongs in time", async || {
             let mut peer = Dial::new(nat.address(), "/").open().await;
@@ -118,5 +118,6 @@ async fn a_path_that_forgets_tells_nobody() {
             Some(())
         })
         .await;
-    }
+    };
+    tokio::join!(forgets(Late::Nothing), forgets(Late::Reset));
 }

@@ -19,6 +19,7 @@ mod instruments;
 
 // Silence, and who ends it.
 mod ages;
+mod awkward;
 mod cuts;
 mod gateways;
 mod resets;
@@ -32,6 +33,7 @@ mod refusals;
 mod bounds;
 mod harmless;
 
+mod book;
 mod frames;
 mod gate;
 mod nat;

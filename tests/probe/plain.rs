@@ -2,7 +2,6 @@
 //! It writes down what it hears and how many are with it; what that proves is for the promises.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -12,6 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::book::{Book, Seen, Shared};
 use crate::frames::{self, CLOSE, PING, PONG, TEXT};
 use crate::harness::wait::PATIENCE;
 
@@ -43,43 +43,19 @@ pub struct Manner {
     pub pong_within: Option<(Duration, Cut)>,
     /// Answers no ping.
     pub mute: bool,
+    /// Sends a message so often.
+    pub speaks: Option<Duration>,
+    /// Lets no more in at a time.
+    pub most: Option<usize>,
     /// More header fields of the 101, each with its line end.
     pub fields: &'static str,
-}
-
-/// One connection, as its server saw it.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// The head of the request.
-    pub head: String,
-    /// Every byte after it.
-    pub bytes: Vec<u8>,
-    /// The frames that they made, but for closes.
-    pub frames: Vec<(u8, Vec<u8>)>,
-    /// The code of the far end's close frame, 1005 for none.
-    pub closed: Option<u16>,
-    /// Whether it was the server that ended it.
-    pub cut: bool,
-    /// Whether it is over.
-    pub over: bool,
-}
-
-/// What a server has written down.
-#[derive(Clone, Debug, Default)]
-pub struct Book {
-    /// Every connection that was upgraded, in the order of coming.
-    pub seen: Vec<Seen>,
-    /// How many there are now.
-    pub live: usize,
-    /// How many there were at most.
-    pub most: usize,
 }
 
 /// A server that runs until it is dropped.
 pub struct Plain {
     /// Where it listens.
     pub address: SocketAddr,
-    book: Arc<Mutex<Book>>,
+    book: Shared,
     task: AbortHandle,
 }
 
@@ -88,7 +64,7 @@ impl Plain {
     pub async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
-        let book = Arc::new(Mutex::new(Book::default()));
+        let book = Shared::default();
         let shared = book.clone();
         let began = Instant::now();
         let task = tokio::spawn(async move {
@@ -108,7 +84,7 @@ impl Plain {
 
     /// What it has written down so far.
     pub fn book(&self) -> Book {
-        lock(&self.book).clone()
+        self.book.book()
     }
 }
 
@@ -121,38 +97,39 @@ impl Drop for Plain {
 /// A connection and the times that matter to it.
 struct Serving {
     manner: Manner,
-    book: Arc<Mutex<Book>>,
+    book: Shared,
     number: usize,
     opened: Instant,
     heard: Instant,
     /// When it pings next.
     due: Option<Instant>,
+    /// When it speaks next.
+    word: Option<Instant>,
     /// The oldest ping that waits for an answer.
     asked: Option<Instant>,
     began: Instant,
 }
 
-async fn serve(mut stream: TcpStream, manner: Manner, book: Arc<Mutex<Book>>, began: Instant) {
+async fn serve(mut stream: TcpStream, manner: Manner, book: Shared, began: Instant) {
     let _ = stream.set_nodelay(true);
-    let Some((head, read)) = upgraded(&mut stream, manner.fields).await else { return };
-    let opened = Instant::now();
-    let number = {
-        let mut book = lock(&book);
-        book.seen.push(Seen { head, bytes: read.clone(), ..Seen::default() });
-        book.live += 1;
-        book.most = book.most.max(book.live);
-        book.seen.len() - 1
+    let Some((head, answer, read)) = asked(&mut stream, manner.fields).await else { return };
+    let Some(number) = book.comes(manner.most, head, &read) else {
+        let full = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        let _ = stream.write_all(full).await;
+        return;
     };
+    let opened = Instant::now();
+    let _ = stream.write_all(answer.as_bytes()).await;
     let due = manner.pings.map(|every| opened + every);
+    let word = manner.speaks.map(|every| opened + every);
     let mut serving =
-        Serving { manner, book, number, opened, heard: opened, due, asked: None, began };
+        Serving { manner, book, number, opened, heard: opened, due, word, asked: None, began };
     let end = serving.run(&mut stream, read).await;
     serving.write(|seen| seen.cut = end.is_some());
     if let Some(cut) = end {
         serving.cut(stream, cut).await;
     }
-    serving.write(|seen| seen.over = true);
-    lock(&serving.book).live -= 1;
+    serving.book.goes(number);
 }
 
 impl Serving {
@@ -183,7 +160,10 @@ impl Serving {
                         self.due = self.manner.pings.map(|every| at + every);
                         self.asked = self.asked.or(Some(at));
                     }
-                    None => {}
+                    None => {
+                        let _ = stream.write_all(&frames::frame(TEXT, b"news")).await;
+                        self.word = self.manner.speaks.map(|every| at + every);
+                    }
                 },
             }
         }
@@ -218,8 +198,9 @@ impl Serving {
         let unanswered = manner.pong_within.zip(self.asked);
         let unanswered = unanswered.map(|((within, cut), asked)| (asked + within, Some(cut)));
         let ping = self.due.map(|due| (due, None));
-        let never = (self.opened + 10 * PATIENCE, None);
-        let all = [idle, age, unanswered, ping, Some(never)];
+        let word = self.word.map(|word| (word, None));
+        let never = (self.opened + 100 * PATIENCE, None);
+        let all = [idle, age, unanswered, ping, word, Some(never)];
         all.into_iter().flatten().min_by_key(|(at, _)| *at).expect("never is among them")
     }
 
@@ -264,12 +245,13 @@ impl Serving {
     }
 
     fn write(&self, note: impl FnOnce(&mut Seen)) {
-        note(&mut lock(&self.book).seen[self.number]);
+        self.book.note(self.number, note);
     }
 }
 
-/// Shakes hands: the head of the request, and what came behind it; none when the far end has gone.
-async fn upgraded(stream: &mut TcpStream, fields: &str) -> Option<(String, Vec<u8>)> {
+/// The head of the request, the good answer to it, and what came behind it; none when the far end
+/// has gone.
+async fn asked(stream: &mut TcpStream, fields: &str) -> Option<(String, String, Vec<u8>)> {
     let mut read = Vec::new();
     let end = loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -288,10 +270,5 @@ async fn upgraded(stream: &mut TcpStream, fields: &str) -> Option<(String, Vec<u
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
     );
-    stream.write_all(answer.as_bytes()).await.ok()?;
-    Some((head, rest))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    Some((head, answer, rest))
 }

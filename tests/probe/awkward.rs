@@ -1,0 +1,91 @@
+//! Servers that make measuring hard: that let few in, answer no pings, speak by themselves, or stop
+//! in the middle. What is not known then is not claimed.
+
+use std::time::Duration;
+
+use crate::harness::wait::undisturbed;
+use crate::nat::{Late, Nat};
+use crate::plain::{Cut, Manner, Plain};
+use crate::probing::{Probing, probe};
+
+const IDLE: &str = "/idle_timeout/seconds";
+
+#[tokio::test]
+async fn a_server_that_lets_few_in_is_measured_by_those() {
+    let idle = Some((Duration::from_secs(3), Cut::Fin));
+    let server = Plain::start(Manner { idle, most: Some(3), ..Manner::default() }).await;
+    let report = undisturbed("an idle timeout", async || {
+        let report = probe(&server.url(), &[]).await;
+        report.is_near(IDLE, 3.0).then_some(report)
+    });
+    let report = report.await;
+    report.ends(1, "bad").says("/cut/how", "fin");
+    assert!(report.at("/notes").to_string().contains("refused"), "{report}");
+    assert!(server.book().most <= 3);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_pings_is_no_black_hole() {
+    let idle = Some((Duration::from_secs(9), Cut::Fin));
+    let patient = Plain::start(Manner { mute: true, ..Manner::default() }).await;
+    let cutting = Plain::start(Manner { mute: true, idle, ..Manner::default() }).await;
+    let (patient_url, cutting_url) = (patient.url(), cutting.url());
+    let cut = undisturbed("an idle timeout", async || {
+        let report = probe(&cutting_url, &["--max", "40s"]).await;
+        report.is_near(IDLE, 9.0).then_some(report)
+    });
+    let (patient, cut) = tokio::join!(probe(&patient_url, &["--max", "12s"]), cut);
+    patient.says("/cut", ()).says("/idle_timeout", ()).says("/round_trip_ms", ());
+    assert!(patient.at("/notes").to_string().contains("no pings"), "{patient}");
+    assert_eq!((patient.code, cut.code), (Some(1), Some(1)), "{patient}");
+    cut.says("/cut/how", "fin");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_by_itself_is_not_said_to_ping() {
+    let speaks = Some(Duration::from_secs(1));
+    let server = Plain::start(Manner { speaks, ..Manner::default() }).await;
+    let nat = Nat::to(server.address, Duration::from_secs(3), Late::Nothing).await;
+    let report = probe(&nat.url(), &["--max", "9s"]).await;
+    report.says("/server_pings/seen", 0).says("/cut", ()).says("/idle_timeout", ());
+    assert_eq!(report.code, Some(1), "{report}");
+    assert!(report.at("/notes").to_string().contains("messages"), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_is_no_timer() {
+    let report = undisturbed("everybody at once", async || {
+        let server = Plain::start(Manner::default()).await;
+        let probing = Probing::starts(&[&server.url(), "--json", "--max", "20s"]);
+        let all_in = async || server.book().live;
+        // One who listens and one who pings are among the first; a second one who pings is the last.
+        let wait = crate::harness::until("all of them", Duration::from_secs(20), all_in, |live| {
+            *live >= 17
+        });
+        wait.await;
+        drop(server);
+        let report = probing.ended().await;
+        let unknown = report.text("/verdict") == "unknown";
+        if !unknown {
+            eprintln!("{report}");
+        }
+        unknown.then_some(report)
+    });
+    let report = report.await;
+    assert_eq!(report.code, Some(1), "{report}");
+    report.says("/idle_timeout", ()).says("/maximum_age_seconds", ());
+}
+
+#[tokio::test]
+async fn also_the_search_for_a_short_timeout_keeps_the_connections_few() {
+    let server = Plain::start(Manner::default()).await;
+    let nat = Nat::to(server.address, Duration::from_millis(1500), Late::Nothing).await;
+    let report = undisturbed("an idle timeout", async || {
+        let report = probe(&nat.url(), &["--send", "hello", "--send-interval", "1s"]).await;
+        report.is_near(IDLE, 1.5).then_some(report)
+    });
+    let report = report.await;
+    report.ends(1, "bad").says("/cut/how", "black_hole");
+    let most = server.book().most;
+    assert!(most <= 24, "{most} at a time: {report}");
+}
