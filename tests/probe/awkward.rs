@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::wait::undisturbed;
+use crate::harness::wait::{PATIENCE, undisturbed, until};
 use crate::nat::{Late, Nat};
 use crate::plain::{Cut, Manner, Plain};
 use crate::probing::{Probing, probe};
@@ -57,12 +57,10 @@ async fn a_server_that_stops_in_the_middle_is_no_timer() {
     let report = undisturbed("everybody at once", async || {
         let server = Plain::start(Manner::default()).await;
         let probing = Probing::starts(&[&server.url(), "--json", "--max", "20s"]);
-        let all_in = async || server.book().live;
-        // One who listens and one who pings are among the first; a second one who pings is the last.
-        let wait = crate::harness::until("all of them", Duration::from_secs(20), all_in, |live| {
-            *live >= 17
-        });
-        wait.await;
+        // One who answers, two who write nothing, two who ping, the soundings of twenty seconds, and
+        // one that offers an extension: the last is a second one who pings.
+        let all_in = async || server.book().seen.len();
+        until("all of them", PATIENCE, all_in, |seen| *seen >= 10).await;
         drop(server);
         let report = probing.ended().await;
         let unknown = report.text("/verdict") == "unknown";

@@ -74,7 +74,8 @@ async fn of_two_gateways_in_a_row_the_less_patient_one_is_measured() {
     let impatient = format!("{UPGRADES} proxy_read_timeout 3s;");
     let outer = Gate::nginx(&impatient, inner.address).await;
     // And through TLS, whose end is one of its own.
-    let patient = Certificate::new().server(&format!("{UPGRADES} proxy_read_timeout 30s;"));
+    let certificate = Certificate::new();
+    let patient = certificate.server(&format!("{UPGRADES} proxy_read_timeout 30s;"));
     let secured = Gate::nginx_server(&patient, outer.address).await;
     let secured = secured.url().replace("ws://", "wss://");
     let url = outer.url();

@@ -47,6 +47,8 @@ pub struct Manner {
     pub speaks: Option<Duration>,
     /// Lets no more in at a time.
     pub most: Option<usize>,
+    /// Agrees to compress where that is offered.
+    pub deflates: bool,
     /// More header fields of the 101, each with its line end.
     pub fields: &'static str,
 }
@@ -112,7 +114,7 @@ struct Serving {
 
 async fn serve(mut stream: TcpStream, manner: Manner, book: Shared, began: Instant) {
     let _ = stream.set_nodelay(true);
-    let Some((head, answer, read)) = asked(&mut stream, manner.fields).await else { return };
+    let Some((head, answer, read)) = asked(&mut stream, &manner).await else { return };
     let Some(number) = book.comes(manner.most, head, &read) else {
         let full = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
         let _ = stream.write_all(full).await;
@@ -251,7 +253,7 @@ impl Serving {
 
 /// The head of the request, the good answer to it, and what came behind it; none when the far end
 /// has gone.
-async fn asked(stream: &mut TcpStream, fields: &str) -> Option<(String, String, Vec<u8>)> {
+async fn asked(stream: &mut TcpStream, manner: &Manner) -> Option<(String, String, Vec<u8>)> {
     let mut read = Vec::new();
     let end = loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -265,10 +267,13 @@ async fn asked(stream: &mut TcpStream, fields: &str) -> Option<(String, String, 
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
     })?;
+    let deflates = manner.deflates && head.contains("permessage-deflate");
+    let deflates = if deflates { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
+    let fields = manner.fields;
     let accept = derive_accept_key(key.as_bytes());
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
+         Sec-WebSocket-Accept: {accept}\r\n{deflates}{fields}\r\n"
     );
     Some((head, answer, rest))
 }
