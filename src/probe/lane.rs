@@ -103,8 +103,13 @@ impl Lane {
             _ => now - self.stirred,
         };
         self.tell(Sight::Over { fate, age: now - self.opened, silence, spoke }).await;
-        if goodbye && self.habit != Habit::Silent {
+        if self.habit == Habit::Silent {
+            return;
+        }
+        if goodbye {
             self.line.close(1000, "");
+        }
+        if self.line.closed().is_some() {
             self.line.finish(CLOSE_TIMEOUT).await;
         }
     }
@@ -116,6 +121,9 @@ impl Lane {
                 // What has come counts before what is due, however late we are to look at it.
                 biased;
                 event = self.line.event() => match event {
+                    // It is over now, and not when TCP ends: a server may wait for the answer, which
+                    // who is silent does not give.
+                    Ok(Event::Close) => return Over::Ended(self.line.closed().cloned().unwrap_or(End::Fin)),
                     Ok(event) => if let Some(fate) = self.seen(event).await {
                         return Over::Ours(fate);
                     },
@@ -133,7 +141,6 @@ impl Lane {
         let now = Instant::now();
         let (silence, age) = (now - self.stirred, now - self.opened);
         let sight = match event {
-            // The end follows: what counts is the silence before the close.
             Event::Flushed | Event::Close => return None,
             Event::Ping(_) => Sight::Heartbeat { age, silence, pong: false },
             // Some servers' only heartbeat.

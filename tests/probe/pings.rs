@@ -60,7 +60,7 @@ async fn how_a_server_ends_who_does_not_answer_its_pings_is_told() {
     let look = async |url: &str| {
         undisturbed("an end without a pong", async || {
             let report = probe(url, &["--max", "12s"]).await;
-            let after = report.is_near("/unanswered_pings/after_seconds", 2.5);
+            let after = report.is_near("/unanswered_pings/after_seconds", 1.5);
             (after && has_period(&report, 1.0) && report.code == Some(0)).then_some(report)
         })
         .await
