@@ -115,15 +115,18 @@ impl Findings {
         cuts.sort_by_key(|record| record.silence);
         // Where no ping has ever been answered, an unanswered one says nothing of silence.
         let answers = records.iter().any(|it| !it.trips.is_empty());
-        let spoken: Vec<_> =
-            records.iter().filter(|_| answers).filter_map(spoken_in_vain).collect();
+        let asked = records.iter().filter(|record| answers && !by_age(record));
+        let spoken: Vec<_> = asked.filter_map(spoken_in_vain).collect();
         let vain = spoken.iter().min_by_key(|(silence, _)| *silence);
         let survived = records
             .iter()
             .filter(|record| record.fate == Fate::Answered)
             .map(|record| record.silence);
         match (cuts.first().zip(cuts.last()), vain) {
-            (Some((first, last)), vain) if vain.is_none_or(|(at, _)| *at >= first.silence) => {
+            // Who spoke when the timer was about to cut met the cut itself.
+            (Some((first, last)), vain)
+                if vain.is_none_or(|(at, _)| *at >= first.silence || near(*at, first.silence)) =>
+            {
                 let below = survived.filter(|silence| *silence <= last.silence).max();
                 Some(Idle {
                     timeout: first.silence,

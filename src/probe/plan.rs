@@ -11,8 +11,9 @@ use super::{
 use crate::message::Message;
 
 /// After how long a silence soundings speak: close enough together for a black hole to be told in
-/// steps, and clear of the round numbers at which gateways cut.
-const LADDER: [u64; 14] = [2, 4, 8, 15, 25, 40, 55, 75, 100, 130, 180, 240, 300, 345];
+/// steps, and clear of the seconds at which gateways cut (50, 55, 60, 100, 240, 300, 350, …): over a
+/// long way a ping and the cut would pass each other.
+const LADDER: [u64; 14] = [2, 4, 8, 14, 23, 38, 53, 72, 97, 132, 176, 233, 290, 342];
 /// Between one opening and the next: a probe is no storm.
 const OPENING_PAUSE: Duration = Duration::from_millis(60);
 /// Connections of one habit are opened this far apart, so that what ends both at one moment can be

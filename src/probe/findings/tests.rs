@@ -191,6 +191,33 @@ fn an_entry_that_is_forgotten_and_answered_by_rst_is_told_from_a_black_hole() {
 }
 
 #[test]
+fn who_spoke_just_as_it_was_cut_met_the_timer_and_no_hole() {
+    let mut late = sounding(60 * S - S / 100, Fate::Ended(End::Fin));
+    late.age = 60 * S + S / 20;
+    let records = [
+        ended(Habit::Passive, Duration::ZERO, 60 * S, 60 * S, End::Fin),
+        late,
+        pinging(S, 70 * S),
+        sounding(38 * S, Fate::Answered),
+    ];
+    let idle = Findings::of(&records).idle.unwrap();
+    assert_eq!((idle.timeout, idle.at_least, idle.cut), (60 * S, 38 * S, Cut::Fin));
+}
+
+#[test]
+fn who_spoke_just_as_it_became_too_old_met_its_age_and_no_hole() {
+    let records = [
+        ended(Habit::Passive, Duration::ZERO, 30 * S, 30 * S, End::Fin),
+        ended(Habit::Pinging(S), S, 30 * S, S / 2, End::Fin),
+        ended(Habit::Pinging(S), 4 * S, 30 * S, S / 2, End::Fin),
+        sounding(30 * S - S / 100, Fate::Ended(End::Fin)),
+        sounding(14 * S, Fate::Answered),
+    ];
+    let findings = Findings::of(&records);
+    assert_eq!((findings.idle, findings.age), (None, Some((30 * S, Cut::Fin))));
+}
+
+#[test]
 fn a_server_that_looks_around_now_and_then_has_a_spread() {
     let records = [
         ended(Habit::Passive, Duration::ZERO, 30 * S, 30 * S, End::Reset),
