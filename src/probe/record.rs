@@ -135,6 +135,15 @@ impl Record {
         }
     }
 
+    /// We close it, which is no end of its own: only how long it was silent is news.
+    pub(super) fn parts(&mut self, sight: Sight) {
+        if let Sight::Over { silence, .. } = sight
+            && self.lives()
+        {
+            self.silence = silence;
+        }
+    }
+
     /// Opening or open.
     pub(super) fn lives(&self) -> bool {
         matches!(self.fate, Fate::Opening | Fate::Open)

@@ -230,13 +230,20 @@ impl<P: FnMut(Progress)> Run<P> {
         let elapsed = self.began.elapsed();
         self.grow_older(elapsed);
         let findings = Findings::of(&self.records);
-        let last = self.records.clone();
+        let mut last = self.records.clone();
         self.enough.send_replace(true);
         let mut extensions = None;
         let closing = async {
-            self.news.close();
-            while self.news.recv().await.is_some() {}
-            while self.lanes.join_next().await.is_some() {}
+            loop {
+                tokio::select! {
+                    news = self.news.recv() => if let Some((number, News::Saw(sight))) = news {
+                        last[number].parts(sight);
+                    },
+                    closed = self.lanes.join_next() => if closed.is_none() {
+                        break;
+                    },
+                }
+            }
             if let Some(asked) = &mut self.extensions {
                 extensions = asked.await.unwrap_or_default();
             }

@@ -22,6 +22,10 @@ async fn max_ends_it_in_time_with_what_is_known() {
     let survived = report.number("/longest_silence_survived_seconds").expect("some silence");
     assert!((2.0..=5.0).contains(&survived), "{report}");
     report.says("/server_pings/seen", 0);
+    let silent = report.connections("silent");
+    let silences = silent.iter().map(|silent| silent["silence_seconds"].as_f64());
+    let longest = silences.flatten().fold(0.0, f64::max);
+    assert!(longest >= 3.0, "who was silent all the time was so for {longest} s: {report}");
 }
 
 #[tokio::test]
