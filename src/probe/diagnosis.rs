@@ -153,7 +153,8 @@ fn usual_meaning(answer: &Answer, url: &ServerUrl) -> Option<String> {
         }
         426 => {
             "the server asks for an upgrade that we had asked for: a hop dropped Upgrade or Connection, \
-             or speaks HTTP/1.0 or HTTP/2 to the server"
+             or speaks HTTP/1.0 (nginx before 1.29.7 without proxy_http_version 1.1) or HTTP/2 to the \
+             server"
         }
         429 => {
             "a limit of requests or connections for our address is reached: wait, see Retry-After"
@@ -171,7 +172,10 @@ fn usual_meaning(answer: &Answer, url: &ServerUrl) -> Option<String> {
             "the server did not answer the gateway in time (nginx: proxy_read_timeout is also the wait \
              for the 101): it hangs, or cannot be reached"
         }
-        505 => "the HTTP version is refused: an upgrade exists in HTTP/1.1 only",
+        505 => {
+            "the HTTP version is refused: an upgrade exists in HTTP/1.1 only, and a hop speaks another \
+             version to the server; nginx: proxy_http_version 1.1"
+        }
         520..=527 => "Cloudflare could not reach the server or did not understand its answer",
         _ => return None,
     };
