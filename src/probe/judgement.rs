@@ -116,6 +116,8 @@ impl Known<'_> {
     fn handshake(&self) -> Handshake {
         let Some(opened) = self.opened else { return Handshake::default() };
         let [resolve, connect, tls, upgrade] = opened.took.map(milliseconds);
+        // What a clock shows between two looks is no TLS.
+        let tls = if self.url.starts_with("wss:") { tls } else { 0.0 };
         Handshake {
             address: Some(opened.address.to_string()),
             took_ms: Some(Took { resolve, connect, tls, upgrade }),
@@ -150,6 +152,11 @@ impl Known<'_> {
 
     fn interval(&self) -> (Duration, String) {
         let Some(timeout) = self.findings.limit() else {
+            if let Some((age, _)) = &self.findings.age {
+                let reason = "a third of the longest silence that could be seen, and at most of 60 s: no \
+                              connection became older";
+                return (round_down(*age / 3).min(USUAL), reason.to_owned());
+            }
             let longest = self.findings.survived.as_secs_f64();
             let reason =
                 "a third of the 60 s at which nginx cuts by default, as no idle timeout showed";
