@@ -10,31 +10,25 @@ use crate::probing::probe;
 const AGE: &str = "/maximum_age_seconds";
 
 #[tokio::test]
-async fn a_server_that_ends_everybody_has_a_maximum_age_and_no_idle_timeout() {
-    let age = Some((Duration::from_secs(4), Cut::Close(1001, "too old")));
-    let server = Plain::start(Manner { age, ..Manner::default() }).await;
-    let report = undisturbed("a maximum age", async || {
-        let report = probe(&server.url(), &["--send", "hello", "--send-interval", "1s"]).await;
+async fn a_maximum_age_is_told_from_an_idle_timeout_and_found_beside_one() {
+    let old = || Some((Duration::from_secs(4), Cut::Close(1001, "too old")));
+    let aging = Plain::start(Manner { age: old(), ..Manner::default() }).await;
+    let idle = Some((Duration::from_millis(1500), Cut::Fin));
+    let both = Plain::start(Manner { age: old(), idle, ..Manner::default() }).await;
+    let (aging_url, both_url) = (aging.url(), both.url());
+    let send = ["--send", "hello", "--send-interval", "1s"];
+    let aging = undisturbed("a maximum age", async || {
+        let report = probe(&aging_url, &send).await;
         report.is_near(AGE, 4.0).then_some(report)
     });
-    let report = report.await;
-    report.says("/idle_timeout", ()).says("/cut/how", "close_frame").says("/cut/code", 1001);
-    assert_eq!(report.code, Some(1), "it does not ping: {report}");
-}
-
-#[tokio::test]
-async fn a_maximum_age_and_an_idle_timeout_are_found_side_by_side() {
-    let server = Plain::start(Manner {
-        idle: Some((Duration::from_secs(2), Cut::Fin)),
-        age: Some((Duration::from_secs(9), Cut::Close(1001, "too old"))),
-        ..Manner::default()
+    let both = undisturbed("an idle timeout", async || {
+        let report = probe(&both_url, &send).await;
+        // Whoever knows the timeout need not wait for the age.
+        let age = report.number(AGE).is_none_or(|age| (age - 4.0).abs() <= 1.0);
+        (age && report.is_near("/idle_timeout/seconds", 1.5)).then_some(report)
     });
-    let server = server.await;
-    let report = undisturbed("both", async || {
-        let report = probe(&server.url(), &[]).await;
-        let idle = report.is_near("/idle_timeout/seconds", 2.0);
-        (idle && report.number(AGE).is_none_or(|age| (age - 9.0).abs() <= 1.0)).then_some(report)
-    });
-    let report = report.await;
-    report.ends(1, "bad").says("/cut/how", "fin").says("/reset_by", "pings");
+    let (aging, both) = tokio::join!(aging, both);
+    aging.says("/idle_timeout", ()).says("/cut/how", "close_frame").says("/cut/code", 1001);
+    assert_eq!(aging.code, Some(1), "it does not ping: {aging}");
+    both.ends(1, "bad").says("/cut/how", "fin").says("/reset_by", "pings");
 }

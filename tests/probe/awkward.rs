@@ -26,13 +26,13 @@ async fn a_server_that_lets_few_in_is_measured_by_those() {
 
 #[tokio::test]
 async fn a_server_that_answers_no_pings_is_no_black_hole() {
-    let idle = Some((Duration::from_secs(9), Cut::Fin));
+    let idle = Some((Duration::from_secs(7), Cut::Fin));
     let patient = Plain::start(Manner { mute: true, ..Manner::default() }).await;
     let cutting = Plain::start(Manner { mute: true, idle, ..Manner::default() }).await;
     let (patient_url, cutting_url) = (patient.url(), cutting.url());
     let cut = undisturbed("an idle timeout", async || {
-        let report = probe(&cutting_url, &["--max", "40s"]).await;
-        report.is_near(IDLE, 9.0).then_some(report)
+        let report = probe(&cutting_url, &["--max", "12s"]).await;
+        report.is_near(IDLE, 7.0).then_some(report)
     });
     let (patient, cut) = tokio::join!(probe(&patient_url, &["--max", "12s"]), cut);
     patient.says("/cut", ()).says("/idle_timeout", ()).says("/round_trip_ms", ());
@@ -43,10 +43,10 @@ async fn a_server_that_answers_no_pings_is_no_black_hole() {
 
 #[tokio::test]
 async fn a_server_that_speaks_by_itself_is_not_said_to_ping() {
-    let speaks = Some(Duration::from_secs(1));
+    let speaks = Some(Duration::from_millis(700));
     let server = Plain::start(Manner { speaks, ..Manner::default() }).await;
-    let nat = Nat::to(server.address, Duration::from_secs(3), Late::Nothing).await;
-    let report = probe(&nat.url(), &["--max", "9s"]).await;
+    let nat = Nat::to(server.address, Duration::from_secs(2), Late::Nothing).await;
+    let report = probe(&nat.url(), &["--max", "6s"]).await;
     report.says("/server_pings/seen", 0).says("/cut", ()).says("/idle_timeout", ());
     assert_eq!(report.code, Some(1), "{report}");
     assert!(report.at("/notes").to_string().contains("messages"), "{report}");

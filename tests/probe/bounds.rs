@@ -42,7 +42,7 @@ async fn ctrl_c_ends_it_with_what_is_known() {
 
 #[tokio::test]
 async fn progress_is_told_on_standard_error_and_the_report_on_standard_output() {
-    let idle = Some((Duration::from_secs(2), Cut::Fin));
+    let idle = Some((Duration::from_secs(1), Cut::Fin));
     let server = Plain::start(Manner { idle, ..Manner::default() }).await;
     let url = server.url();
     let (loud, quiet) = tokio::join!(
@@ -63,7 +63,7 @@ async fn progress_is_told_on_standard_error_and_the_report_on_standard_output() 
 
 #[tokio::test]
 async fn the_json_report_holds_every_name_that_is_promised() {
-    let idle = Some((Duration::from_secs(2), Cut::Fin));
+    let idle = Some((Duration::from_secs(1), Cut::Fin));
     let server = Plain::start(Manner { idle, ..Manner::default() }).await;
     let report = probe(&server.url(), &[]).await;
     report.says("/url", server.url());

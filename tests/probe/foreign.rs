@@ -7,7 +7,7 @@ use crate::probing::probe;
 
 #[tokio::test]
 async fn the_subprotocol_is_told_as_the_server_agreed_to_it() {
-    for kind in [Kind::NodeWs, Kind::PythonWebsockets, Kind::Gorilla] {
+    let tells = async |kind| {
         let server = Foreign::start(kind).await;
         let url = format!("ws://{}/echo", server.address());
         let report = probe(&url, &["--max", "2s", "-s", "chat.v1"]).await;
@@ -16,7 +16,8 @@ async fn the_subprotocol_is_told_as_the_server_agreed_to_it() {
         report.says("/handshake/address", address).says("/handshake/subprotocol", "chat.v1");
         // None of them compresses here.
         report.says("/handshake/extensions", ()).says("/cut", ());
-    }
+    };
+    tokio::join!(tells(Kind::NodeWs), tells(Kind::PythonWebsockets), tells(Kind::Gorilla));
 }
 
 #[tokio::test]

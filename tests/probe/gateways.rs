@@ -1,5 +1,5 @@
 //! The idle timeout of a real gateway is measured within a second, whichever of its timers it is.
-//! That of a plain server is for `cuts`, the stock values for `stock`.
+//! That of a plain server is for `cuts`, the stock values for `a_minute`.
 
 use std::time::Duration;
 
@@ -51,18 +51,18 @@ async fn the_read_timeout_of_nginx_is_measured_within_a_second() {
 async fn each_timeout_of_haproxy_is_measured_within_a_second() {
     let server = Plain::start(Manner::default()).await;
     let [tunnel, dialler, back] = [
-        ["timeout client 30s", "timeout server 30s", "timeout tunnel 3s"],
-        ["timeout client 4s", "timeout server 30s", ""],
-        ["timeout client 30s", "timeout server 5s", ""],
+        ["timeout client 30s", "timeout server 30s", "timeout tunnel 2s"],
+        ["timeout client 3s", "timeout server 30s", ""],
+        ["timeout client 30s", "timeout server 4s", ""],
     ];
     let tunnel = Gate::haproxy(&tunnel, server.address).await;
     let dialler = Gate::haproxy(&dialler, server.address).await;
     let back = Gate::haproxy(&back, server.address).await;
     let urls = [&tunnel, &dialler, &back].map(Gate::url);
     tokio::join!(
-        is_measured(&urls[0], 3.0),
-        is_measured(&urls[1], 4.0),
-        is_measured(&urls[2], 5.0)
+        is_measured(&urls[0], 2.0),
+        is_measured(&urls[1], 3.0),
+        is_measured(&urls[2], 4.0)
     );
 }
 

@@ -44,7 +44,7 @@ async fn nothing_is_written_on_a_connection_that_is_said_to_be_silent() {
 
 #[tokio::test]
 async fn no_connection_is_left_open_and_there_are_few_at_a_time() {
-    let idle = Some((Duration::from_secs(3), Cut::Fin));
+    let idle = Some((Duration::from_secs(1), Cut::Fin));
     let impatient = Plain::start(Manner { idle, ..Manner::default() }).await;
     let patient = Plain::start(Manner::default()).await;
     let (first, second) = (impatient.url(), patient.url());

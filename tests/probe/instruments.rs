@@ -11,7 +11,7 @@ use crate::nat::{Late, Nat};
 use crate::plain::{Cut, Manner, Plain};
 
 /// So long is nothing said; what is measured is longer, and shorter than twice as long.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// How a silent peer is cut, once it was cut in time.
 async fn cut_in_time(address: std::net::SocketAddr) -> (u16, String, Tcp) {
@@ -20,7 +20,7 @@ async fn cut_in_time(address: std::net::SocketAddr) -> (u16, String, Tcp) {
         let began = Instant::now();
         let end = peer.ended().await;
         let after = end.closed_at.unwrap_or(end.at) - began;
-        let near = after.abs_diff(SILENCE) < Duration::from_millis(500);
+        let near = after.abs_diff(SILENCE) < Duration::from_millis(400);
         near.then_some((end.code, end.reason, end.tcp))
     })
     .await
@@ -29,13 +29,13 @@ async fn cut_in_time(address: std::net::SocketAddr) -> (u16, String, Tcp) {
 #[tokio::test]
 async fn gateways_cut_silence_at_their_timeout_by_fin() {
     let server = Plain::start(Manner::default()).await;
-    let nginx = format!("{UPGRADES} proxy_read_timeout 2s;");
+    let nginx = format!("{UPGRADES} proxy_read_timeout 1s;");
     let nginx = Gate::nginx(&nginx, server.address).await;
-    let tunnel = ["timeout client 30s", "timeout server 30s", "timeout tunnel 2s"];
+    let tunnel = ["timeout client 30s", "timeout server 30s", "timeout tunnel 1s"];
     let tunnel = Gate::haproxy(&tunnel, server.address).await;
-    let ends = ["timeout client 2s", "timeout server 30s"];
+    let ends = ["timeout client 1s", "timeout server 30s"];
     let ends = Gate::haproxy(&ends, server.address).await;
-    let back = ["timeout client 30s", "timeout server 2s"];
+    let back = ["timeout client 30s", "timeout server 1s"];
     let back = Gate::haproxy(&back, server.address).await;
     let all = tokio::join!(
         cut_in_time(nginx.address),
@@ -72,19 +72,19 @@ async fn plain_servers_cut_as_they_are_told_to() {
 #[tokio::test]
 async fn pings_of_a_plain_server_come_in_time_and_want_their_answer() {
     let server = Plain::start(Manner {
-        pings: Some(Duration::from_millis(500)),
-        pong_within: Some((Duration::from_millis(1500), Cut::Close(1011, "no pong"))),
+        pings: Some(Duration::from_millis(250)),
+        pong_within: Some((Duration::from_millis(750), Cut::Close(1011, "no pong"))),
         ..Manner::default()
     })
     .await;
-    // Half a second to the ping, one and a half without an answer to it.
+    // A quarter of a second to the ping, three without an answer to it.
     undisturbed("a cut", async || {
         let mut mute = Dial::new(server.address, "/").vice(Vice::Mute).open().await;
         let began = Instant::now();
         let end = mute.ended().await;
         let after = end.closed_at.expect("a close frame") - began;
         assert_eq!((end.code, end.reason.as_str()), (1011, "no pong"));
-        (after.abs_diff(SILENCE) < Duration::from_millis(500)).then_some(())
+        (after.abs_diff(SILENCE) < Duration::from_millis(400)).then_some(())
     })
     .await;
     let mut answering = Dial::new(server.address, "/").open().await;

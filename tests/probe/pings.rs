@@ -30,7 +30,7 @@ async fn pings_that_come_in_time_hold_the_path() {
     let server = pings(1000, None).await;
     let gate = Gate::nginx(&format!("{UPGRADES} proxy_read_timeout 3s;"), server.address).await;
     let report = undisturbed("pings in time", async || {
-        let report = probe(&gate.url(), &["--max", "12s"]).await;
+        let report = probe(&gate.url(), &["--max", "7s"]).await;
         (has_period(&report, 1.0) && report.code == Some(0)).then_some(report)
     });
     let report = report.await;
@@ -59,7 +59,7 @@ async fn how_a_server_ends_who_does_not_answer_its_pings_is_told() {
     let (polite_url, rude_url) = (polite.url(), rude.url());
     let look = async |url: &str| {
         undisturbed("an end without a pong", async || {
-            let report = probe(url, &["--max", "12s"]).await;
+            let report = probe(url, &["--max", "7s"]).await;
             let after = report.is_near("/unanswered_pings/after_seconds", 1.5);
             (after && has_period(&report, 1.0) && report.code == Some(0)).then_some(report)
         })
@@ -78,7 +78,7 @@ async fn a_holdline_holds_the_path_through_its_own_gateway() {
     let stage = Stage::gateway().read_timeout("2s").pong_timeout("1s").start().await;
     let url = format!("ws://{}/ws/echo", stage.address());
     let report = undisturbed("pings in time", async || {
-        let report = probe(&url, &["--max", "10s"]).await;
+        let report = probe(&url, &["--max", "6s"]).await;
         // A third of the gateway's two seconds, and up to a tenth of that less.
         let period = report.number(PERIOD).filter(|period| (0.5..=0.8).contains(period));
         if period.is_none() || report.code != Some(0) {
