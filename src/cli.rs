@@ -8,6 +8,7 @@ mod exit;
 mod health;
 mod interrupt;
 mod link;
+mod lint;
 mod log;
 mod moment;
 mod ping;
@@ -40,6 +41,7 @@ enum Command {
     Connect(Box<connect::Args>),
     Ping(Box<ping::Args>),
     Probe(Box<probe::Args>),
+    Lint(lint::Args),
 }
 
 /// Runs the command that the process's arguments name.
@@ -52,6 +54,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Connect(args) }) => connect::run(*args),
         Ok(Arguments { command: Command::Ping(args) }) => ping::run(*args),
         Ok(Arguments { command: Command::Probe(args) }) => probe::run(*args),
+        Ok(Arguments { command: Command::Lint(args) }) => lint::run(args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();

@@ -12,6 +12,7 @@ pub mod drain;
 pub mod heartbeat;
 pub mod inbound;
 pub mod link;
+pub mod lint;
 pub mod message;
 pub mod metrics;
 pub mod node;

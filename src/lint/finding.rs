@@ -1,0 +1,121 @@
+//! What a finding is, and the report they stand in.
+//! Leaves to `rules`: finding; to the command: how it is printed.
+
+use std::fmt;
+
+/// How much harm it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// A matter of taste, or of what cannot be judged.
+    Note,
+    /// It will hurt under load, in a deploy or in an attack.
+    Warning,
+    /// It breaks connections.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One thing that is wrong, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file as it was named, or found from the name by an `include`.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The rule's name; [`RULES`](super::RULES) tells its reason.
+    pub rule: &'static str,
+    /// How much harm it does.
+    pub severity: Severity,
+    /// What is wrong, in one sentence without a full stop.
+    pub wrong: String,
+    /// What would be right.
+    pub right: String,
+}
+
+impl fmt::Display for Finding {
+    /// `FILE:LINE: error: what is wrong [rule]`, and on a second line what would be right.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, rule, severity, wrong, right } = self;
+        write!(f, "{file}:{line}: {severity}: {wrong} [{rule}]\n    right: {right}")
+    }
+}
+
+/// Everything that was found, by file and line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// In the order in which nginx reads the files, and by line.
+    pub findings: Vec<Finding>,
+    /// How many locations were judged as WebSocket ones.
+    pub locations: usize,
+}
+
+impl Report {
+    /// How many findings have this severity.
+    ///
+    /// ```
+    /// use holdline::lint::{Report, Severity};
+    ///
+    /// assert_eq!(Report::default().count(Severity::Error), 0);
+    /// ```
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// A place in a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) line: usize,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Collects findings; the same one about the same line is kept once.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        rule: &'static str,
+        at: Place<'_>,
+        wrong: impl Into<String>,
+        right: impl Into<String>,
+    ) {
+        let same =
+            |known: &Finding| known.rule == rule && known.line == at.line && known.file == at.file;
+        if self.0.iter().any(same) {
+            return;
+        }
+        let (file, line) = (at.file.to_owned(), at.line);
+        let (wrong, right) = (wrong.into(), right.into());
+        self.0.push(Finding { file, line, rule, severity, wrong, right });
+    }
+
+    pub(super) fn has(&self, rule: &str) -> bool {
+        self.0.iter().any(|finding| finding.rule == rule)
+    }
+
+    /// In the order of `files`, then by line.
+    pub(super) fn sorted(mut self, files: &[String]) -> Vec<Finding> {
+        let place = |file: &str| files.iter().position(|known| known == file);
+        self.0.sort_by_key(|finding| (place(&finding.file), finding.line));
+        self.0
+    }
+}

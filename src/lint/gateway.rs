@@ -1,0 +1,223 @@
+//! A gateway as its configuration describes it: servers, upstreams, and the ways to the backend.
+//! Leaves to the rules: whether the ways are good ones.
+
+use super::{
+    effective::{Scope, named},
+    expected::Expected,
+    location::{Pattern, choose},
+    tree::Directive,
+};
+
+/// A location that proxies, with what is in force there.
+#[derive(Clone, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) scope: Scope<'a>,
+    pub(super) server: &'a Directive,
+    pub(super) location: &'a Directive,
+    /// Its `proxy_pass`.
+    pub(super) pass: &'a Directive,
+    /// The paths that were asked about and lead here.
+    pub(super) routes: Vec<String>,
+}
+
+/// Where a way leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target<'a> {
+    /// To a group of servers.
+    Upstream(&'a Directive),
+    /// `host:port`, `host`, or `unix:…`.
+    Address(&'a str),
+    /// A variable says where.
+    Variable,
+}
+
+/// Everything the rules look at.
+#[derive(Debug)]
+pub(super) struct Gateway<'a> {
+    pub(super) expected: &'a Expected,
+    /// `main`, or what the file is a part of.
+    pub(super) context: &'static str,
+    /// Whether all includes were read.
+    pub(super) complete: bool,
+    pub(super) outermost: Scope<'a>,
+    pub(super) http: Vec<&'a Directive>,
+    pub(super) servers: Vec<(Scope<'a>, &'a Directive)>,
+    /// All locations that proxy.
+    pub(super) ways: Vec<Way<'a>>,
+    /// Those for WebSockets.
+    pub(super) websockets: Vec<Way<'a>>,
+}
+
+impl<'a> Gateway<'a> {
+    /// `root` is the whole tree, a part of a configuration standing in the blocks it is a part of.
+    pub(super) fn new(
+        root: &'a [Directive],
+        context: &'static str,
+        complete: bool,
+        expected: &'a Expected,
+    ) -> Self {
+        let outermost = Scope::outermost(root);
+        let http: Vec<_> = named(root, "http").collect();
+        let in_http = |http: &&'a Directive| {
+            let scope = outermost.inside(http);
+            named(http.body(), "server").map(move |server| (scope.inside(server), server))
+        };
+        let servers: Vec<_> = http.iter().flat_map(in_http).collect();
+        let mut ways = Vec::new();
+        for (scope, server) in &servers {
+            collect(scope, server, server, &mut ways);
+        }
+        let mut gateway = Self {
+            expected,
+            context,
+            complete,
+            outermost,
+            http,
+            servers,
+            ways,
+            websockets: Vec::new(),
+        };
+        gateway.mark_routes();
+        gateway.websockets = gateway.find_websockets();
+        gateway
+    }
+
+    /// The directives of this name directly in `http`.
+    pub(super) fn in_http(&self, name: &str) -> impl Iterator<Item = &'a Directive> + use<'a> {
+        let found: Vec<_> = self.http.iter().flat_map(|http| named(http.body(), name)).collect();
+        found.into_iter()
+    }
+
+    /// The map that makes a variable, named with its dollar.
+    pub(super) fn map(&self, variable: &str) -> Option<&'a Directive> {
+        let bare = |text: &str| text.replace(['{', '}'], "");
+        self.in_http("map").find(|map| bare(map.argument(2)) == bare(variable))
+    }
+
+    pub(super) fn upstream(&self, name: &str) -> Option<&'a Directive> {
+        self.in_http("upstream").find(|upstream| upstream.argument(1).eq_ignore_ascii_case(name))
+    }
+
+    /// Where a way leads.
+    pub(super) fn target(&self, way: &Way<'a>) -> Target<'a> {
+        let (address, _) = split_pass(way.pass.argument(1));
+        if address.contains('$') {
+            return Target::Variable;
+        }
+        self.upstream(address).map_or(Target::Address(address), Target::Upstream)
+    }
+
+    /// The servers that a way may lead to, each `host:port` as it is written.
+    pub(super) fn addresses(&self, way: &Way<'a>) -> Vec<&'a str> {
+        match self.target(way) {
+            Target::Upstream(group) => {
+                named(group.body(), "server").map(|server| server.argument(1)).collect()
+            }
+            Target::Address(address) => vec![address],
+            Target::Variable => Vec::new(),
+        }
+    }
+
+    /// Notes at each way which of the routes lead there.
+    fn mark_routes(&mut self) {
+        for (_, server) in &self.servers {
+            for route in self.expected.paths() {
+                let chain = choose(server.body(), &route);
+                let Some(last) = chain.last() else { continue };
+                let here = self.ways.iter_mut().filter(|way| std::ptr::eq(way.location, *last));
+                here.for_each(|way| way.routes.push(route.clone()));
+            }
+        }
+    }
+
+    /// Those that were asked for; else those that say so themselves and those that a route of the
+    /// backend leads to; else, where nothing is sure, whatever could be meant.
+    fn find_websockets(&self) -> Vec<Way<'a>> {
+        let ways = |wanted: &dyn Fn(&Way<'a>) -> bool| -> Vec<Way<'a>> {
+            self.ways.iter().filter(|way| wanted(way)).cloned().collect()
+        };
+        let routed = |way: &Way<'_>| !way.routes.is_empty();
+        if self.expected.routes_are_asked_for() {
+            return ways(&routed);
+        }
+        let upgrades = |way: &Way<'_>| {
+            way.scope.header("Upgrade").is_some_and(|header| !header.argument(2).is_empty())
+        };
+        let says_so = |way: &Way<'_>| upgrades(way) && way.scope.is_local("proxy_set_header");
+        let specific = |way: &Way<'a>| {
+            routed(way)
+                && (!Pattern::of(way.location).is_catch_all()
+                    || upgrades(way)
+                    || self.leads_to_backend(way))
+        };
+        let sure = ways(&|way| says_so(way) || specific(way));
+        if !sure.is_empty() {
+            return sure;
+        }
+        let upgraded = ways(&|way| upgrades(way) && !is_exact(way));
+        if upgraded.is_empty() { ways(&routed) } else { upgraded }
+    }
+
+    fn leads_to_backend(&self, way: &Way<'a>) -> bool {
+        let port = self.expected.config.server.listen.port();
+        let same = |address: &str| self::port(address) == Some(port);
+        port != 0 && self.addresses(way).into_iter().any(same)
+    }
+}
+
+fn is_exact(way: &Way<'_>) -> bool {
+    matches!(Pattern::of(way.location), Pattern::Exact(_))
+}
+
+/// All locations in a block that proxy, and each `if` in one that does.
+fn collect<'a>(
+    scope: &Scope<'a>,
+    server: &'a Directive,
+    block: &'a Directive,
+    ways: &mut Vec<Way<'a>>,
+) {
+    for location in named(block.body(), "location") {
+        let scope = scope.inside(location);
+        let mut add = |scope: Scope<'a>, pass| {
+            ways.push(Way { scope, server, location, pass, routes: Vec::new() });
+        };
+        for pass in named(location.body(), "proxy_pass") {
+            add(scope.clone(), pass);
+        }
+        for condition in named(location.body(), "if") {
+            for pass in named(condition.body(), "proxy_pass") {
+                add(scope.inside(condition), pass);
+            }
+        }
+        collect(&scope, server, location, ways);
+    }
+}
+
+/// `http://address/path` as address and path; the path begins with its slash and may be empty.
+pub(super) fn split_pass(text: &str) -> (&str, &str) {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    if let Some(unix) = rest.strip_prefix("unix:") {
+        let end = unix.find(':').map_or(rest.len(), |at| at + "unix:".len());
+        return (&rest[..end], rest[end..].trim_start_matches(':'));
+    }
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
+/// The port of `host:port`, 80 when there is none.
+pub(super) fn port(address: &str) -> Option<u16> {
+    if address.starts_with("unix:") {
+        return None;
+    }
+    match address.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => port.parse().ok(),
+        _ => Some(80),
+    }
+}
+
+/// The host of `host:port`.
+pub(super) fn host(address: &str) -> &str {
+    match address.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => address,
+    }
+}
