@@ -10,6 +10,7 @@ run_checks() {
   stage "gateway: nginx 1.28 accepts the configuration" check_nginx nginx
   stage "gateway: nginx 1.30 accepts the configuration" check_nginx nginx-1.30
   stage "gateway: render" check_rendering
+  stage "gateway: holdline lint" check_lint
   stage "gateway: gixy" check_gixy
   stage "shell: shellcheck" check_shell
   stage "containers: hadolint" check_dockerfile
@@ -50,6 +51,29 @@ nginx_accepts() {
 check_rendering() {
   have busybox || install_packages "the shell that render meets in the nginx image" busybox
   "$root/scripts/lib/check_render"
+}
+
+# The same two, held against the backend's defaults: not even a note.
+check_lint() {
+  cargo build --locked --quiet
+  run=$(mktemp --directory)
+  trap 'rm --recursive --force "$run"' EXIT
+  lint_finds_nothing "$root/deploy/nginx/nginx.conf"
+  HOLDLINE_READ_TIMEOUT=90s HOLDLINE_BACKENDS="localhost:9000 127.0.0.1:9002 [::1]:9003" HOLDLINE_RESOLVER=127.0.0.11 \
+    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" gateway_folder "$run"
+  lint_finds_nothing "$run/nginx.conf" HOLDLINE__GATEWAY__READ_TIMEOUT=90s
+}
+
+# lint_finds_nothing FILE NAME=VALUE…: whatever the caller's own settings are.
+lint_finds_nothing() {
+  local output file=$1
+  shift
+  output=$(env --ignore-environment "$@" "${CARGO_TARGET_DIR:-$root/target}/debug/holdline" lint "$file") || {
+    printf '%s\n' "$output"
+    return 1
+  }
+  printf '%s\n' "$output"
+  grep --quiet '; 0 errors, 0 warnings, 0 notes$' <<<"$output"
 }
 
 # What gixy says and we do on purpose:

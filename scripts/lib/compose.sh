@@ -27,6 +27,7 @@ compose_up() {
   export EXTRA_CA=${EXTRA_CA:-${SSL_CERT_FILE:-/dev/null}}
   compose_images
   printf '%s\n' "${COMPOSE_PROJECT_NAME:-}" >"$run/compose"
+  compose_judge
   compose up --build --detach --wait >&2
   compose_print
 }
@@ -38,6 +39,29 @@ compose_check_settings() {
   GATEWAY_PORT='' HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' "$root/deploy/nginx/render" "$scratch/holdline.d" || status=$?
   rm --recursive --force "$scratch"
   [ "$status" -eq 0 ] || exit "$status"
+}
+
+# The gateway that would be started, held against the settings that the backend's container would have.
+compose_judge() {
+  local next=$run/next
+  mkdir --parents "$next"
+  cp --dereference "$root/deploy/nginx/nginx.conf" "$next/nginx.conf"
+  # As docker-compose.yml and entrypoint.sh have it: the published port is the engine's business.
+  GATEWAY_PORT='' GATEWAY_STATUS_LISTEN=0.0.0.0:8081 HOLDLINE_BACKENDS=backend:9000 HOLDLINE_RESOLVER=127.0.0.11 \
+    HOLDLINE_ROOM_BACKENDS=$(compose_room_backends) "$root/deploy/nginx/render" "$next/holdline.d"
+  # The container's user is nobody here.
+  chmod -R a+rX "$next"
+  compose build backend >&2
+  compose run --rm --no-deps --no-TTY --volume "$next:/gateway:ro" backend lint /gateway/nginx.conf >&2 ||
+    fail "the gateway is not started: see the errors above, and docs/lint.md; /gateway is $next"
+  rm --recursive --force "$next"
+}
+
+compose_room_backends() {
+  local number
+  for number in $(seq "${HOLDLINE_REPLICAS:-1}"); do
+    printf '%s-backend-%s:9000 ' "${COMPOSE_PROJECT_NAME:-holdline}" "$number"
+  done
 }
 
 # Those that are built from, and those of the services that are asked for.

@@ -25,9 +25,24 @@ native_up() {
     fi
     say "up, but not well or not with these settings and this build: restarting"
   fi
+  native_judge
   native_down
   native_start "$nginx"
   native_print
+}
+
+# The gateway that would be started, held against the settings that the backend would have. What runs is left alone: a
+# gateway that would cut or refuse everybody is no reason to stop one that does not.
+native_judge() {
+  local listen
+  (cd "$root" && "$binary" config) >"$run/backend.next.toml" || fail "the configuration is refused"
+  listen=$(setting_in "$run/backend.next.toml" server listen)
+  rm --force "$run/backend.next.toml"
+  # A port that the system will choose is not known yet, and does not matter here.
+  case $listen in *:0) listen=127.0.0.1:9000 ;; esac
+  HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$listen} gateway_folder "$run/next"
+  (cd "$root" && "$binary" lint "$run/next/nginx.conf") >&2 || fail "the gateway is not started: see the errors above, and docs/lint.md"
+  rm --recursive --force "$run/next"
 }
 
 native_build() {
@@ -81,9 +96,10 @@ backend_stop_grace() {
 }
 
 # backend_setting SECTION KEY: the value in force when it was started, from whatever source.
-backend_setting() {
-  sed --quiet "/^\\[$1\\]/,/^\\[/ s/^$2 = \"\\([^\"]*\\)\".*/\\1/p" "$run/backend.toml" 2>/dev/null
-}
+backend_setting() { setting_in "$run/backend.toml" "$1" "$2"; }
+
+# setting_in FILE SECTION KEY: from what `holdline config` prints.
+setting_in() { sed --quiet "/^\\[$2\\]/,/^\\[/ s/^$3 = \"\\([^\"]*\\)\".*/\\1/p" "$1" 2>/dev/null; }
 
 # backend_address server|control: as configured; for port 0 its log tells which one it got, in either log format.
 backend_address() {

@@ -30,7 +30,7 @@ pub(super) fn check(source: &Source, loaded: &Loaded, findings: &mut Findings) -
             Severity::Note,
             "fragment",
             first.place(),
-            format!("this is a part of a configuration, judged as if it stood in a `{context}`"),
+            format!("this is a part of a configuration, judged as if it stood in `{context}`"),
             "give the main nginx.conf, or all of it (`nginx -T | holdline lint -`): what comes from \
              further out counts too",
         );

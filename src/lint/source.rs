@@ -69,6 +69,28 @@ impl Source {
         }
     }
 
+    /// Each directive as it is read, with its place: `FILE:LINE name arguments`, includes put in
+    /// place. For whoever wonders why something was found, or was not.
+    ///
+    /// ```
+    /// use holdline::lint::Source;
+    ///
+    /// let source = Source::from_text("a.conf", "http {\n  gzip  'on'; # yes\n}");
+    /// assert_eq!(source.directives(), ["a.conf:1 http", "a.conf:2 gzip on"]);
+    /// ```
+    #[must_use]
+    pub fn directives(&self) -> Vec<String> {
+        fn list(body: &[Directive], lines: &mut Vec<String>) {
+            for directive in body {
+                lines.push(format!("{} {}", directive.place(), directive.text()));
+                list(directive.body(), lines);
+            }
+        }
+        let mut lines = Vec::new();
+        list(&self.load(&mut Findings::default()).root, &mut lines);
+        lines
+    }
+
     /// Whether it is what `nginx -T` printed: all there, and accepted by nginx.
     pub(super) fn is_dump(&self) -> bool {
         self.dump.is_some()

@@ -143,11 +143,7 @@ impl Reader<'_> {
             match c {
                 '{' => depth += 1,
                 '}' => depth -= 1,
-                '"' | '\'' => {
-                    if self.quoted(c).is_none() {
-                        return false;
-                    }
-                }
+                '"' | '\'' if self.quoted(c).is_none() => return false,
                 '-' if self.rest.peek() == Some(&'-') => self.skip_line(),
                 _ => {}
             }

@@ -16,7 +16,7 @@ pub(super) fn many_servers<'a>(gateway: &Gateway<'a>, way: &Way<'a>) -> Option<&
 }
 
 /// The servers of a group that are asked.
-pub(super) fn servers<'a>(group: &'a Directive) -> impl Iterator<Item = &'a Directive> {
+pub(super) fn servers(group: &Directive) -> impl Iterator<Item = &Directive> {
     named(group.body(), "server").filter(|server| !has_flag(server, "down"))
 }
 

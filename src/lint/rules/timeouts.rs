@@ -65,7 +65,7 @@ fn read_timeout(gateway: &Gateway<'_>, read: &InForce<'_>, findings: &mut Findin
                     format!("{is}, but the backend pings every {ping} only: {harm}"),
                     format!(
                         "proxy_read_timeout of three ping intervals, or gateway.read_timeout = \
-                         \"{}\" in holdline.toml, which shortens the interval ({page})",
+                         \"{}\" in holdline.toml with heartbeat.ping_interval left out ({page})",
                         show(read.time)
                     ),
                 );

@@ -19,11 +19,9 @@ pub(super) fn check(gateway: &Gateway<'_>, findings: &mut Findings) {
     let said = named(events.body(), "worker_connections").last();
     let number = said.map_or(Some(CONNECTIONS), |it| it.argument(1).parse().ok());
     let at = said.unwrap_or(events).place();
-    if gateway.complete || said.is_some() {
-        if let Some(number) = number {
-            connections(gateway, number, said.is_none(), at, findings);
-            files(gateway, number, at, findings);
-        }
+    if let Some(number) = number.filter(|_| gateway.complete || said.is_some()) {
+        connections(gateway, number, said.is_none(), at, findings);
+        files(gateway, number, at, findings);
     }
     if let Some(on) = named(events.body(), "accept_mutex").find(|it| it.argument(1) == "on") {
         let wrong = "accept_mutex lets one worker take a whole storm of handshakes, with all the \
@@ -63,7 +61,10 @@ fn connections(
     let (severity, wrong) = match workers {
         Some(workers) if workers < needed => (
             Severity::Warning,
-            format!("{each}, on {workers} workers: past it peers are cut off without an answer"),
+            format!(
+                "{each}, and there {}: past it peers are cut off without an answer",
+                if workers == 1 { "is one worker".to_owned() } else { format!("are {workers}") }
+            ),
         ),
         None if needed > CORES => (
             Severity::Warning,
