@@ -58,7 +58,7 @@ pub fn lint(source: &Source, expected: &Expected) -> Report {
     }
     let context = grammar::check(source, &loaded, &mut findings);
     let root = within(context, loaded.root);
-    let gateway = Gateway::new(&root, context, complete, expected);
+    let gateway = Gateway::new(&root, context, (&source.main, complete), expected);
     rules::check(&gateway, &mut findings);
     let locations = gateway.websockets.len();
     Report { findings: findings.sorted(&files), locations }

@@ -123,6 +123,10 @@ mod tests {
         let forms: usize = TABLE.values().map(Vec::len).sum();
         assert_eq!(forms, lines.count());
         assert!(forms > 600, "{forms}");
+        for (name, forms) in TABLE.iter() {
+            let takes = |form: &Form| (0..12).any(|count| form.takes(count));
+            assert!(forms.iter().all(takes), "{name}");
+        }
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl<'a> Scope<'a> {
         if named(self.levels[at].body, SET).any(|it| is_it(&it)) {
             return None;
         }
-        let outer = self.level_of(SET, at)?;
-        let lost = named(self.levels[outer].body, SET).find(is_it)?;
+        let mut outer = self.levels[..at].iter().rev();
+        let lost = outer.find_map(|level| named(level.body, SET).find(is_it))?;
         Some((lost, named(self.levels[at].body, SET).next()?))
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Gateway<'a> {
     /// Whether all includes were read.
     pub(super) complete: bool,
     pub(super) outermost: Scope<'a>,
+    /// The main file.
+    pub(super) name: &'a str,
     pub(super) http: Vec<&'a Directive>,
     pub(super) servers: Vec<(Scope<'a>, &'a Directive)>,
     /// All locations that proxy.
@@ -53,7 +55,7 @@ impl<'a> Gateway<'a> {
     pub(super) fn new(
         root: &'a [Directive],
         context: &'static str,
-        complete: bool,
+        (name, complete): (&'a str, bool),
         expected: &'a Expected,
     ) -> Self {
         let outermost = Scope::outermost(root);
@@ -72,6 +74,7 @@ impl<'a> Gateway<'a> {
             context,
             complete,
             outermost,
+            name,
             http,
             servers,
             ways,
@@ -145,17 +148,19 @@ impl<'a> Gateway<'a> {
         };
         let says_so = |way: &Way<'_>| upgrades(way) && way.scope.is_local("proxy_set_header");
         let specific = |way: &Way<'a>| {
-            routed(way)
-                && (!Pattern::of(way.location).is_catch_all()
-                    || upgrades(way)
-                    || self.leads_to_backend(way))
+            routed(way) && (!Pattern::of(way.location).is_catch_all() || self.leads_to_backend(way))
         };
         let sure = ways(&|way| says_so(way) || specific(way));
         if !sure.is_empty() {
             return sure;
         }
-        let upgraded = ways(&|way| upgrades(way) && !is_exact(way));
-        if upgraded.is_empty() { ways(&routed) } else { upgraded }
+        // A header that is set further out is sent from everywhere: routes tell more.
+        let likely = ways(&|way| upgrades(way) && routed(way));
+        if !likely.is_empty() {
+            return likely;
+        }
+        let possible = ways(&|way| upgrades(way) && !is_exact(way));
+        if possible.is_empty() { ways(&routed) } else { possible }
     }
 
     fn leads_to_backend(&self, way: &Way<'a>) -> bool {
@@ -200,7 +205,10 @@ pub(super) fn split_pass(text: &str) -> (&str, &str) {
         let end = unix.find(':').map_or(rest.len(), |at| at + "unix:".len());
         return (&rest[..end], rest[end..].trim_start_matches(':'));
     }
-    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+    // `http://backend$request_uri`: the address is known, and the path stays as it was asked for.
+    let variable = ["$request_uri", "$uri"].iter().filter_map(|it| rest.find(it)).min();
+    let end = rest.find('/').into_iter().chain(variable).min();
+    rest.split_at(end.unwrap_or(rest.len()))
 }
 
 /// The port of `host:port`, 80 when there is none.

@@ -70,6 +70,9 @@ impl Checker<'_> {
             }
             return;
         }
+        if self.dump {
+            return self.inside(directive, context, name);
+        }
         let here: Vec<_> = forms.iter().filter(|form| form.allowed_in(context)).collect();
         if here.is_empty() {
             let blocks = "nginx.org/en/docs/dirindex.html tells where it may stand";
@@ -78,6 +81,10 @@ impl Checker<'_> {
             return;
         }
         self.arguments(directive, &here);
+        self.inside(directive, context, name);
+    }
+
+    fn inside(&mut self, directive: &Directive, context: &str, name: &str) {
         if let Some(body) = &directive.block
             && let Some(inner) = inner(context, name)
         {

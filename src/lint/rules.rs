@@ -43,19 +43,19 @@ pub(super) fn check(gateway: &Gateway<'_>, findings: &mut Findings) {
 fn some_location(gateway: &Gateway<'_>, findings: &mut Findings) {
     let first =
         gateway.servers.first().map(|(_, server)| *server).or(gateway.http.first().copied());
-    let at = first.map_or(Place { file: "-", line: 1 }, Directive::place);
+    let at = first.map_or(Place { file: gateway.name, line: 1 }, Directive::place);
     let right = "a location with proxy_pass and the headers Upgrade and Connection; name yours with \
                  --route /its/path where it is not recognised \
                  (nginx.org/en/docs/http/websocket.html)";
     let severity = if gateway.complete { Severity::Error } else { Severity::Warning };
     for path in gateway.expected.paths() {
         let served = gateway.websockets.iter().any(|way| way.routes.contains(&path));
-        if gateway.expected.routes_are_asked_for() && !served && first.is_some() {
+        if gateway.expected.routes_are_asked_for() && !served {
             let wrong = format!("no location proxies {path}");
             findings.add(severity, "no-websocket-location", at, wrong, right);
         }
     }
-    if gateway.websockets.is_empty() && first.is_some() {
+    if gateway.websockets.is_empty() {
         let wrong = "no location passes WebSockets to a backend";
         findings.add(severity, "no-websocket-location", at, wrong, right);
     }

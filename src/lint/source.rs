@@ -24,7 +24,7 @@ const BYTES_MAX: u64 = 16 << 20;
 /// A configuration to be judged.
 #[derive(Clone, Debug)]
 pub struct Source {
-    main: String,
+    pub(super) main: String,
     /// The files of `nginx -T`; `None`: they are on disk.
     dump: Option<BTreeMap<String, String>>,
     text: String,
@@ -207,7 +207,7 @@ fn split_dump(text: &str) -> Option<(String, BTreeMap<String, String>)> {
             current = Some(name.to_owned());
         } else if let Some(text) = current.as_ref().and_then(|name| files.get_mut(name)) {
             text.push_str(line);
-        } else if !(line.starts_with("nginx: ") || line.trim().is_empty()) {
+        } else if !(line.starts_with("nginx: ") || line.contains(" [") || line.trim().is_empty()) {
             // Something else comes first: an ordinary file with a comment that looks like a mark.
             return None;
         }

@@ -61,7 +61,7 @@ fn requests(gateway: &Gateway<'_>, limit: &Directive, zone: &Directive, findings
     }
     let config = &gateway.expected.config;
     let window = config.drain.window;
-    let wanted = config.server.connections_max as f64;
+    let wanted = config.server.connections_max.min(gateway.expected.connections) as f64;
     let needed = wanted / window.as_secs_f64().max(0.001);
     if rate >= needed {
         return;

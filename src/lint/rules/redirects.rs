@@ -15,10 +15,15 @@ const RIGHT: &str = "wss:// and the whole path in the application, and no redire
 
 pub(super) fn check(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Findings) {
     for block in [way.server, way.location] {
-        if let Some(always) = block.body().iter().find(|it| redirects(it)) {
+        let mut guilty = block.body().iter().filter(|it| redirects(it));
+        if let Some(always) = guilty.clone().find(|it| is_always(it)) {
             let wrong = "every handshake is answered with a redirect, which WebSocket clients do not \
                          follow";
             findings.add(Severity::Error, RULE, always.place(), wrong, RIGHT);
+        } else if let Some(some) = guilty.next() {
+            let wrong = "a handshake whose path this matches is answered with a redirect, which \
+                         WebSocket clients do not follow";
+            findings.add(Severity::Warning, RULE, some.place(), wrong, RIGHT);
         }
         for condition in named(block.body(), "if") {
             if let Some(sometimes) = condition.body().iter().find(|it| redirects(it)) {
@@ -38,7 +43,9 @@ pub(super) fn check_routes(gateway: &Gateway<'_>, findings: &mut Findings) {
         for route in gateway.expected.paths() {
             let Some(location) = choose(server.body(), &route).pop() else { continue };
             let guilty = location.body().iter().find(|it| redirects(it));
-            if let Some(guilty) = guilty.filter(|_| !Pattern::of(location).is_catch_all()) {
+            if let Some(guilty) =
+                guilty.filter(|it| is_always(it) && !Pattern::of(location).is_catch_all())
+            {
                 let wrong = format!(
                     "{route} is answered with a redirect, which WebSocket clients do not follow"
                 );
@@ -62,6 +69,12 @@ fn redirects(directive: &Directive) -> bool {
         }
         _ => false,
     }
+}
+
+/// A `rewrite` only answers what its expression matches.
+fn is_always(directive: &Directive) -> bool {
+    let everything = ["^", ".*", "^.*", "^.*$", "(.*)", "^(.*)$", "^/", "^/(.*)$", "^/(.*)"];
+    directive.name() == "return" || everything.contains(&directive.argument(1))
 }
 
 /// `location /ws/ { proxy_pass … }` answers `/ws` with 301.
