@@ -16,6 +16,7 @@ mod probe;
 mod serve;
 mod signals;
 mod span;
+mod why;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ enum Command {
     Ping(Box<ping::Args>),
     Probe(Box<probe::Args>),
     Lint(lint::Args),
+    Why(why::Args),
 }
 
 /// Runs the command that the process's arguments name.
@@ -55,6 +57,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Arguments { command: Command::Ping(args) }) => ping::run(*args),
         Ok(Arguments { command: Command::Probe(args) }) => probe::run(*args),
         Ok(Arguments { command: Command::Lint(args) }) => lint::run(args),
+        Ok(Arguments { command: Command::Why(args) }) => why::run(args),
         Err(answer) => {
             // Help and version come this way too; they go to standard output and are no fault.
             let _ = answer.print();

@@ -20,6 +20,7 @@ pub mod probe;
 pub mod route;
 pub mod server;
 pub mod watchdog;
+pub mod why;
 
 // Not for embedders. What is `pub` in these is for the other modules, and may change.
 #[allow(unreachable_pub)]

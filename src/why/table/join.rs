@@ -1,0 +1,220 @@
+//! Joining the logs of a whole day: what waits for another log's word is held, in bounds.
+//! Leaves to `table.rs`: counting.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    io,
+};
+
+use super::{Table, Tally};
+use crate::why::{
+    Logs, Unread,
+    access::Access,
+    cause::Cause,
+    error::{Fault, Kind},
+    evidence::{Ended, Evidence, Given, Opened},
+    own::Own,
+    verdict::{self, Verdict},
+};
+
+/// How many ends, and how many lines of the error log, wait to be joined: some 200 MB at most.
+pub(super) const HELD_MAX: usize = 1_000_000;
+
+/// A connection in our log that the gateway may know more about.
+struct Held {
+    id: Box<str>,
+    opened: Option<Opened>,
+    ended: Option<Ended>,
+    refused: Option<String>,
+}
+
+pub(super) struct Join {
+    tally: Tally,
+    given: Given,
+    hasher: RandomState,
+    /// By the hash of the request id.
+    held: HashMap<u64, Held>,
+    /// What needs no other log's word, by the same hash: the gateway's line of it counts nothing.
+    told: HashSet<u64>,
+    /// What nginx said about connections, by process and serial number, or by client and address.
+    faults: HashMap<(u64, u64), Vec<Fault>>,
+    faults_held: usize,
+    /// What it said about itself.
+    around: Vec<Fault>,
+    /// By how much the gateway's clock is ahead of UTC.
+    ahead: i64,
+    unjoined: u64,
+    unread: Unread,
+}
+
+impl Join {
+    /// Reads each log once: ours, the error log, then the access log, whose lines join the two.
+    pub(super) fn run(logs: &Logs) -> io::Result<Self> {
+        let mut join = Self {
+            tally: Tally::default(),
+            given: Given {
+                own: !logs.own.is_empty(),
+                access: !logs.access.is_empty(),
+                error: !logs.error.is_empty(),
+                info: false,
+            },
+            hasher: RandomState::new(),
+            held: HashMap::new(),
+            told: HashSet::new(),
+            faults: HashMap::new(),
+            faults_held: 0,
+            around: Vec::new(),
+            ahead: 0,
+            unjoined: 0,
+            unread: Unread::default(),
+        };
+        for path in &logs.own {
+            logs.read(path, |place, line| match Own::parse(line) {
+                Some(own) => join.own(&own),
+                None => join.unread.other(place, line),
+            })?;
+        }
+        for path in &logs.error {
+            logs.read(path, |place, line| match Fault::parse(line) {
+                Some(fault) => join.error(fault),
+                None => join.unread.other(place, line),
+            })?;
+        }
+        for path in &logs.access {
+            logs.read(path, |place, line| {
+                match Access::parse(line, logs.access_format.as_ref()) {
+                    Some(access) => join.access(access),
+                    None => join.unread.other(place, line),
+                }
+            })?;
+        }
+        join.tell_the_rest();
+        Ok(join)
+    }
+
+    pub(super) fn table(self) -> Table {
+        let Self { tally, unjoined, unread, .. } = self;
+        Table { unjoined, unread, ..tally.table() }
+    }
+
+    fn own(&mut self, own: &Own) {
+        let (open, end, refused) = (own.is_open(), own.is_end(), own.words == "refused");
+        if !open && !end && !refused {
+            return;
+        }
+        // Without a gateway there may be no request id; the connection's own is as good.
+        let Some(id) = own.get("request").or_else(|| own.get("id")) else { return };
+        let key = self.hasher.hash_one(id);
+        if end {
+            let ended = Ended::of(own);
+            let held = self.held.remove(&key);
+            if ended.cause != Cause::PeerGone || !self.given.access && !self.given.error {
+                let missing = None;
+                let told = match ended.cause {
+                    Cause::PeerGone => verdict::judge(&Evidence {
+                        given: self.given,
+                        ended: Some(ended.clone()),
+                        ..Evidence::default()
+                    }),
+                    cause => Verdict { cause, or: None, missing },
+                };
+                self.tally.add(told, ended.age, Some(id));
+                if self.given.access && self.told.len() < HELD_MAX {
+                    self.told.insert(key);
+                }
+                return;
+            }
+            let opened = held.and_then(|held| held.opened);
+            self.hold(key, Held { id: id.into(), opened, ended: Some(ended), refused: None });
+        } else {
+            let refused = own.get("reason").filter(|_| refused).map(str::to_owned);
+            let opened = open.then(|| Opened::of(own));
+            self.hold(key, Held { id: id.into(), opened, ended: None, refused });
+        }
+    }
+
+    fn hold(&mut self, key: u64, held: Held) {
+        if self.held.len() < HELD_MAX {
+            self.held.insert(key, held);
+        } else if held.ended.is_some() {
+            self.unjoined += 1;
+            let verdict = Verdict { cause: Cause::PeerGone, or: None, missing: None };
+            self.tally.add(verdict, held.ended.and_then(|ended| ended.age), Some(&held.id));
+        }
+    }
+
+    fn error(&mut self, fault: Fault) {
+        self.given.info |= fault.is_info;
+        if matches!(fault.kind, Kind::Other | Kind::BadRequest) {
+            return;
+        }
+        let Some(serial) = fault.serial else {
+            if self.around.len() < HELD_MAX / 100 {
+                self.around.push(fault);
+            }
+            return;
+        };
+        if self.faults_held >= HELD_MAX {
+            self.unjoined += 1;
+            return;
+        }
+        self.faults_held += 1;
+        // A format without serial numbers is joined by what else a line says of a connection.
+        let other = (u64::MAX, self.hasher.hash_one((fault.client, fault.uri.as_deref())));
+        self.faults.entry(other).or_default().push(fault.clone());
+        self.faults.entry((fault.process, serial)).or_default().push(fault);
+    }
+
+    fn access(&mut self, access: Access) {
+        self.ahead = access.ahead;
+        let request = access.request.clone();
+        let key = request.as_deref().map(|request| self.hasher.hash_one(request));
+        if key.is_some_and(|key| self.told.remove(&key)) {
+            return;
+        }
+        // Our log has counted these, and without ids nobody knows which line is whose.
+        if key.is_none() && self.given.own && access.is_upgraded() {
+            return;
+        }
+        let held = key.and_then(|key| self.held.remove(&key));
+        let by = match (access.worker, access.serial) {
+            (Some(worker), Some(serial)) => (worker, serial),
+            _ => (u64::MAX, self.hasher.hash_one((access.peer, access.uri.as_deref()))),
+        };
+        let (opened, ended, refused) =
+            held.map(|held| (held.opened, held.ended, held.refused)).unwrap_or_default();
+        let ahead = access.ahead;
+        let access = Some(access);
+        let mut evidence = Evidence {
+            given: self.given,
+            opened,
+            ended,
+            refused,
+            access,
+            ahead,
+            ..Evidence::default()
+        };
+        let faults = self.faults.get(&by).map(Vec::as_slice).unwrap_or_default();
+        evidence.faults = faults.iter().filter(|it| evidence.is_about(it)).cloned().collect();
+        self.tell(evidence, request.as_deref());
+    }
+
+    /// Counts who is left without a line in the access log.
+    fn tell_the_rest(&mut self) {
+        for (_, held) in std::mem::take(&mut self.held) {
+            let Held { id, opened, ended, refused } = held;
+            let (given, ahead) = (self.given, self.ahead);
+            let evidence = Evidence { given, opened, ended, refused, ahead, ..Evidence::default() };
+            self.tell(evidence, Some(&id));
+        }
+    }
+
+    fn tell(&mut self, mut evidence: Evidence, id: Option<&str>) {
+        let around = self.around.iter().filter(|fault| evidence.lived_at(fault.time));
+        evidence.around = around.cloned().collect();
+        let verdict = verdict::judge(&evidence);
+        let upgraded = evidence.access.as_ref().is_none_or(Access::is_upgraded);
+        self.tally.add(verdict, evidence.life().filter(|_| upgraded), id);
+    }
+}

@@ -1,0 +1,142 @@
+//! From the evidence to the cause. Each rule was measured on a real gateway (`tests/e2e/ends`); where
+//! the evidence does not decide between two, both are said. Leaves to `answer.rs`: the words.
+
+use super::{access::Access, cause::Cause, error::Kind, evidence::Evidence};
+
+/// What the evidence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) cause: Cause,
+    /// What it could be as well.
+    pub(super) or: Option<Cause>,
+    /// What would decide, or would tell more.
+    pub(super) missing: Option<&'static str>,
+}
+
+impl Verdict {
+    fn sure(cause: Cause) -> Self {
+        Self { cause, or: None, missing: None }
+    }
+
+    fn either(cause: Cause, or: Cause, missing: &'static str) -> Self {
+        Self { cause, or: Some(or), missing: Some(missing) }
+    }
+
+    /// Whether somebody can act on it.
+    pub(super) fn is_explained(&self) -> bool {
+        !matches!(self.cause, Cause::Unknown | Cause::StillOpen)
+    }
+}
+
+const ERROR_LOG: &str = "with the gateway's error log (--error-log) it could be told whether the gateway \
+                         cut the connection";
+const INFO: &str = "the error log that was given has no line at level info of which one could be expected \
+                    here: nginx tells of cuts at that level only (error_log … info)";
+const OWN_LOG: &str = "with Holdline's own log (--log) it could be told which side hung up";
+const OWN_LINE: &str = "Holdline's log that was given has no line of this request: with that of its backend, \
+                        of the same minutes, it could be told which side hung up";
+const GATEWAY_LOGS: &str = "with the gateway's access and error log (--access-log, --error-log) it could be \
+                            told whether the gateway cut the connection, or was stopped, or the client left";
+const ACCESS_LINE: &str = "the access log that was given has no line of it: nginx writes one when a connection \
+                           ends, unless it is stopped or killed; is it of the same minutes, and of this gateway?";
+
+/// Names the cause.
+pub(super) fn judge(evidence: &Evidence) -> Verdict {
+    if let Some(ended) = &evidence.ended {
+        return match ended.cause {
+            Cause::PeerGone => gone(evidence),
+            cause => Verdict::sure(cause),
+        };
+    }
+    match &evidence.access {
+        Some(access) if access.is_upgraded() => told_by_the_gateway(evidence, access),
+        Some(access) => refused(evidence, access),
+        None if evidence.refused.is_some() => Verdict::sure(Cause::RefusedByBackend),
+        None if evidence.opened.is_some() => Verdict::sure(Cause::StillOpen),
+        None => Verdict::sure(Cause::Unknown),
+    }
+}
+
+/// Our side saw TCP end without a close frame: the gateway's logs tell whose doing it was.
+fn gone(evidence: &Evidence) -> Verdict {
+    if let Some(cause) = cut(evidence) {
+        return Verdict::sure(cause);
+    }
+    let given = evidence.given;
+    match &evidence.access {
+        Some(access) if access.completed == Some(false) => unfinished(evidence),
+        Some(_) if !given.error => {
+            Verdict::either(Cause::ClientHungUp, Cause::GatewayReadTimeout, ERROR_LOG)
+        }
+        Some(_) if !given.info => {
+            Verdict::either(Cause::ClientHungUp, Cause::GatewayReadTimeout, INFO)
+        }
+        Some(_) => Verdict::sure(Cause::ClientHungUp),
+        None => match (evidence.gateway_ended(), given.access) {
+            (Some(kind), true) => Verdict::sure(ending(kind)),
+            (Some(kind), false) => Verdict::either(ending(kind), Cause::PeerGone, GATEWAY_LOGS),
+            (None, true) => {
+                Verdict { missing: Some(ACCESS_LINE), ..Verdict::sure(Cause::PeerGone) }
+            }
+            (None, false) => {
+                Verdict { missing: Some(GATEWAY_LOGS), ..Verdict::sure(Cause::PeerGone) }
+            }
+        },
+    }
+}
+
+/// What nginx itself said about the end of an upgraded connection.
+fn cut(evidence: &Evidence) -> Option<Cause> {
+    let rules = [
+        (Kind::ReadTimeout, Cause::GatewayReadTimeout),
+        (Kind::SendTimeout, Cause::GatewaySendTimeout),
+        (Kind::ClientReset, Cause::ClientHungUp),
+        (Kind::BackendReset, Cause::BackendReset),
+    ];
+    rules.into_iter().find(|(kind, _)| evidence.has(*kind)).map(|(_, cause)| cause)
+}
+
+/// nginx did not see it through, and gives no reason: its worker was ended with it.
+fn unfinished(evidence: &Evidence) -> Verdict {
+    if evidence.worker_was_shutting_down() {
+        return Verdict::sure(Cause::GatewayReload);
+    }
+    let missing = if evidence.given.error { INFO } else { ERROR_LOG };
+    Verdict::either(Cause::GatewayReload, Cause::GatewaySendTimeout, missing)
+}
+
+fn ending(kind: Kind) -> Cause {
+    if kind == Kind::Stopped { Cause::GatewayStopped } else { Cause::GatewayKilled }
+}
+
+/// An upgraded connection that has ended, and of whose end our side says nothing.
+fn told_by_the_gateway(evidence: &Evidence, access: &Access) -> Verdict {
+    if let Some(cause) = cut(evidence) {
+        return Verdict::sure(cause);
+    }
+    if access.completed == Some(false) {
+        return unfinished(evidence);
+    }
+    if evidence.opened.is_some() {
+        // Whoever writes an open and never an end has been killed.
+        return Verdict::sure(Cause::BackendClosed);
+    }
+    let missing = if evidence.given.own { OWN_LINE } else { OWN_LOG };
+    Verdict::either(Cause::ClientHungUp, Cause::BackendClosed, missing)
+}
+
+/// A request that was not upgraded.
+fn refused(evidence: &Evidence, access: &Access) -> Verdict {
+    let limited = access.limited.is_some() || evidence.has(Kind::Limited);
+    let answered = access.is_answered_by_backend();
+    Verdict::sure(match access.status {
+        ..400 => Cause::NotAWebsocket,
+        499 => Cause::ClientGaveUp,
+        _ if limited => Cause::RefusedByLimit,
+        _ if answered == Some(true) => Cause::RefusedByBackend,
+        _ if access.upstream.is_none() => Cause::RefusedByGateway,
+        504 => Cause::BackendSilent,
+        502 => Cause::NoBackend,
+        _ => Cause::RefusedByBackend,
+    })
+}
