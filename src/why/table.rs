@@ -98,7 +98,8 @@ impl Tally {
         });
         count.count += 1;
         if let Some(life) = life {
-            count.lives.saturating_record(life.max(0).cast_unsigned());
+            // It grows as it has to; a life that no histogram could hold is none.
+            let _ = count.lives.record(life.max(0).cast_unsigned());
         }
         if count.example.is_none() {
             count.example = example.map(str::to_owned);

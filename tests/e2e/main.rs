@@ -53,6 +53,7 @@ mod callback_pressure;
 mod control;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
+mod ends;
 mod protocol;
 mod refusals;
 

@@ -10,6 +10,7 @@ pub use self::builder::Builder;
 pub use self::gateway::Gateway;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -214,6 +215,14 @@ impl Stage {
     /// Every line of any backend so far.
     pub fn lines(&self) -> Vec<Line> {
         self.backends.iter().flat_map(|backend| backend.log().lines()).collect()
+    }
+
+    /// A file with every line of any backend so far, written now, for tools that read files.
+    pub fn own_log(&self) -> PathBuf {
+        let file = self.folder.path().join("holdline.log");
+        let lines = self.lines().into_iter().map(|line| line.raw + "\n");
+        std::fs::write(&file, lines.collect::<String>()).expect("the run folder is ours");
+        file
     }
 
     /// Every line of any backend that says something went wrong since it listens.

@@ -15,14 +15,14 @@ pub struct Builder {
     settings: Vec<(String, Value)>,
     variables: Vec<(String, String)>,
     log_filter: String,
-    without: Vec<String>,
+    directives: Vec<(String, Option<String>)>,
 }
 
 impl Builder {
     pub(super) fn new(gateway: bool) -> Self {
-        let (settings, variables, without) = (Vec::new(), Vec::new(), Vec::new());
+        let (settings, variables, directives) = (Vec::new(), Vec::new(), Vec::new());
         let log_filter = String::new();
-        Self { gateway, backends: 1, settings, variables, log_filter, without }
+        Self { gateway, backends: 1, settings, variables, log_filter, directives }
             .set("control.listen", "127.0.0.1:0")
             .set("server.workers", 1)
     }
@@ -80,7 +80,14 @@ impl Builder {
 
     /// Takes a directive out of this stage's copy of the shipped gateway configuration.
     pub fn without_directive(mut self, name: &str) -> Self {
-        self.without.push(name.to_owned());
+        self.directives.push((name.to_owned(), None));
+        self
+    }
+
+    /// Gives a directive another value in this stage's copy of the shipped gateway configuration,
+    /// where no variable of the rendering does.
+    pub fn directive(mut self, name: &str, value: &str) -> Self {
+        self.directives.push((name.to_owned(), Some(value.to_owned())));
         self
     }
 
@@ -106,7 +113,7 @@ impl Builder {
                 let upstream = upstream.collect::<Vec<_>>().join(" ");
                 variables.push(("HOLDLINE_BACKENDS".to_owned(), upstream));
             }
-            gateway = Some(Gateway::start(folder.path(), variables, &self.without).await);
+            gateway = Some(Gateway::start(folder.path(), variables, &self.directives).await);
         }
         Stage { backends, gateway, folder }
     }

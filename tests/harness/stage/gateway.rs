@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::process::Process;
@@ -27,12 +28,12 @@ impl Gateway {
     pub(super) async fn start(
         folder: &Path,
         variables: Vec<(String, String)>,
-        without: &[String],
+        directives: &[(String, Option<String>)],
     ) -> Self {
         for _ in 0..5 {
             let port = port::free();
             render(folder, &variables, port);
-            strip(folder, without);
+            edit(folder, directives);
             let mut process = nginx(folder);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             if answers(&mut process, address).await {
@@ -80,6 +81,21 @@ impl Gateway {
         read(&self.folder, "error")
     }
 
+    /// Asks it to stop at once, as `nginx -s stop` does.
+    pub fn stop(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
+    /// The file that is its access or error log.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn log_file(&self, kind: &str) -> PathBuf {
+        let places = [format!("{kind}.log"), format!("logs/{kind}.log")];
+        let found = places.iter().map(|place| self.folder.join(place)).find(|file| file.exists());
+        found.unwrap_or_else(|| panic!("no {kind} log in {}", self.folder.display()))
+    }
+
     /// The last lines of everything it wrote.
     pub fn last_words(&self) -> String {
         let (access, error) = (tail(&self.folder, "access"), tail(&self.folder, "error"));
@@ -110,9 +126,9 @@ fn render(folder: &Path, variables: &[(String, String)], port: u16) {
     succeeded("deploy/nginx/render", &output.expect("the shipped script runs"));
 }
 
-/// Takes directives out of a copy, the shipped file stays as it is.
-fn strip(folder: &Path, without: &[String]) {
-    if without.is_empty() {
+/// Changes directives of a copy, or takes them out; the shipped file stays as it is.
+fn edit(folder: &Path, directives: &[(String, Option<String>)]) {
+    if directives.is_empty() {
         return;
     }
     let main = folder.join("nginx.conf");
@@ -124,16 +140,19 @@ fn strip(folder: &Path, without: &[String]) {
     let mut found = BTreeSet::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a configuration file is text");
-        let kept = text.lines().filter(|line| {
-            let directive = line.trim_start().split([' ', '\t', ';']).next().unwrap_or_default();
-            let goes = without.iter().any(|name| name == directive);
-            goes.then(|| found.insert(directive.to_owned()));
-            !goes
+        let edited = text.lines().filter_map(|line| {
+            let name = line.trim_start().split([' ', '\t', ';']).next().unwrap_or_default();
+            let Some((name, value)) = directives.iter().find(|(known, _)| known == name) else {
+                return Some(line.to_owned());
+            };
+            found.insert(name);
+            value.as_ref().map(|value| format!("{name} {value};"))
         });
-        let kept = kept.collect::<Vec<_>>().join("\n");
-        std::fs::write(&file, kept).expect("the run folder is ours");
+        let edited = edited.collect::<Vec<_>>().join("\n");
+        std::fs::write(&file, edited).expect("the run folder is ours");
     }
-    assert_eq!(found.len(), without.len(), "of {without:?} only {found:?} is in the shipped files");
+    let wanted: BTreeSet<_> = directives.iter().map(|(name, _)| name).collect();
+    assert_eq!(found, wanted, "not all of these are in the shipped files");
 }
 
 fn nginx(folder: &Path) -> Process {
