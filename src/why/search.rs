@@ -9,7 +9,7 @@ use super::{
     error::{Fault, Kind},
     evidence::{Ended, Evidence, Given, Opened, SLACK},
     lines::{self, Place},
-    moment::Moment,
+    moment::{Moment, SECOND},
     own::Own,
 };
 
@@ -70,7 +70,13 @@ impl Search {
                 serials.len()
             ));
         }
-        search.cited.sort_by_key(|cited| cited.time);
+        // nginx writes whole seconds, and what it says of a connection comes after our open.
+        let opened = search.cited.iter().find(|cited| Own::parse(&cited.text).is_some());
+        let opened = opened.map_or(Moment::MIN, |cited| cited.time);
+        search.cited.sort_by_key(|cited| match cited.time.div_euclid(SECOND) {
+            second if second == opened.div_euclid(SECOND) => cited.time.max(opened),
+            _ => cited.time,
+        });
         Ok(search)
     }
 

@@ -75,6 +75,10 @@ fn gone(evidence: &Evidence) -> Verdict {
         None => match (evidence.gateway_ended(), given.access) {
             (Some(kind), true) => Verdict::sure(ending(kind)),
             (Some(kind), false) => Verdict::either(ending(kind), Cause::PeerGone, GATEWAY_LOGS),
+            // A quit that was cut short, as by the end of a container's grace period.
+            (None, true) if evidence.worker_was_shutting_down() => {
+                Verdict::either(Cause::GatewayStopped, Cause::PeerGone, ACCESS_LINE)
+            }
             (None, true) => {
                 Verdict { missing: Some(ACCESS_LINE), ..Verdict::sure(Cause::PeerGone) }
             }

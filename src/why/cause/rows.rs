@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         "the client",
         Expected,
         "it said goodbye with a close frame",
-        "nothing, when the code is 1000 or 1001; another code is the client's own complaint, to be \
+        "nothing, when the code is 1000, 1001 or 1005; another code is the client's own complaint, to be \
          looked up in its code",
     ),
     row(
@@ -296,7 +296,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Unknown,
         "unknown",
-        "nobody known",
+        "nobody",
         Trouble,
         "the logs do not tell",
         "give more of the three logs, of the same minutes, with the gateway's error log at info",

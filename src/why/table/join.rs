@@ -44,6 +44,8 @@ pub(super) struct Join {
     around: Vec<Fault>,
     /// By how much the gateway's clock is ahead of UTC.
     ahead: i64,
+    /// Whether the access log has lines without a request id, that nobody can join exactly.
+    nameless: bool,
     unjoined: u64,
     unread: Unread,
 }
@@ -66,6 +68,7 @@ impl Join {
             faults_held: 0,
             around: Vec::new(),
             ahead: 0,
+            nameless: false,
             unjoined: 0,
             unread: Unread::default(),
         };
@@ -94,8 +97,15 @@ impl Join {
     }
 
     pub(super) fn table(self) -> Table {
-        let Self { tally, unjoined, unread, .. } = self;
-        Table { unjoined, unread, ..tally.table() }
+        let Self { tally, nameless, unjoined, unread, .. } = self;
+        let mut table = Table { unjoined, unread, ..tally.table() };
+        if nameless {
+            table.missing.push(
+                "the access log has no request ids, so its lines are joined by address, path and second at \
+                 best: add $request_id, $connection and $pid to its log_format",
+            );
+        }
+        table
     }
 
     fn own(&mut self, own: &Own) {
@@ -173,44 +183,39 @@ impl Join {
         if key.is_some_and(|key| self.told.remove(&key)) {
             return;
         }
-        // Our log has counted these, and without ids nobody knows which line is whose.
+        // Our log counts these, and without ids nobody knows which line is whose.
         if key.is_none() && self.given.own && access.is_upgraded() {
+            self.nameless = true;
             return;
         }
         let held = key.and_then(|key| self.held.remove(&key));
-        let by = match (access.worker, access.serial) {
-            (Some(worker), Some(serial)) => (worker, serial),
-            _ => (u64::MAX, self.hasher.hash_one((access.peer, access.uri.as_deref()))),
-        };
         let (opened, ended, refused) =
             held.map(|held| (held.opened, held.ended, held.refused)).unwrap_or_default();
         let ahead = access.ahead;
         let access = Some(access);
-        let mut evidence = Evidence {
-            given: self.given,
-            opened,
-            ended,
-            refused,
-            access,
-            ahead,
-            ..Evidence::default()
-        };
-        let faults = self.faults.get(&by).map(Vec::as_slice).unwrap_or_default();
-        evidence.faults = faults.iter().filter(|it| evidence.is_about(it)).cloned().collect();
+        let given = self.given;
+        let evidence =
+            Evidence { given, opened, ended, refused, access, ahead, ..Evidence::default() };
         self.tell(evidence, request.as_deref());
     }
 
     /// Counts who is left without a line in the access log.
     fn tell_the_rest(&mut self) {
+        // Where its lines have no ids, the access log proves nothing by not having one.
+        let given = Given { access: self.given.access && !self.nameless, ..self.given };
         for (_, held) in std::mem::take(&mut self.held) {
-            let Held { id, opened, ended, refused } = held;
-            let (given, ahead) = (self.given, self.ahead);
+            let (Held { id, opened, ended, refused }, ahead) = (held, self.ahead);
             let evidence = Evidence { given, opened, ended, refused, ahead, ..Evidence::default() };
             self.tell(evidence, Some(&id));
         }
     }
 
     fn tell(&mut self, mut evidence: Evidence, id: Option<&str>) {
+        let serial = evidence.access.as_ref().and_then(|it| Some((it.worker?, it.serial?)));
+        let by = serial
+            .unwrap_or_else(|| (u64::MAX, self.hasher.hash_one((evidence.peer(), evidence.uri()))));
+        let faults = self.faults.get(&by).map(Vec::as_slice).unwrap_or_default();
+        evidence.faults = faults.iter().filter(|it| evidence.is_about(it)).cloned().collect();
         let around = self.around.iter().filter(|fault| evidence.lived_at(fault.time));
         evidence.around = around.cloned().collect();
         let verdict = verdict::judge(&evidence);

@@ -1,6 +1,7 @@
 //! The rows of the table that the gateway's logs decide: it cut the connection, or was itself ended; and
 //! the client that hung up, which looks nearly the same. Our own side says `peer_gone` to all of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -126,16 +127,20 @@ async fn gateway_reload_is_an_old_worker_that_may_not_wait_any_longer() {
     );
 }
 
+fn kill(workers: &BTreeSet<u32>) {
+    for worker in workers {
+        let worker = Pid::from_raw(*worker as i32).expect("a process id");
+        kill_process(worker, Signal::KILL).expect("it runs");
+    }
+}
+
 #[tokio::test]
 async fn gateway_killed_is_a_worker_that_died() {
     let mut stage = Stage::gateway().start().await;
     let mut peer = stage.connect("/ws/echo").await;
     peer.echoes("hello").await;
     // A worker that dies writes no line of those it held; and nobody knows which of them held this one.
-    for worker in stage.proxy().workers() {
-        let worker = Pid::from_raw(worker as i32).expect("a process id");
-        kill_process(worker, Signal::KILL).expect("it runs");
-    }
+    kill(&stage.proxy().workers());
     let end = peer.ended().await;
     assert_eq!(end.code, 1006, "{end:?}");
     stage.ended_as(&peer, "peer_gone", "-").await;
@@ -150,7 +155,7 @@ async fn gateway_stopped_is_a_stop_that_does_not_wait() {
     let mut stage = Stage::gateway().start().await;
     let mut peer = stage.connect("/ws/echo").await;
     peer.echoes("hello").await;
-    stage.proxy().stop();
+    stage.proxy().signal(Signal::TERM);
     let end = peer.ended().await;
     assert_eq!(end.code, 1006, "{end:?}");
     stage.ended_as(&peer, "peer_gone", "-").await;
@@ -158,6 +163,30 @@ async fn gateway_stopped_is_a_stop_that_does_not_wait() {
     until("its stop", PATIENCE, stopped, |errors| errors.contains("SIGTERM")).await;
     assert!(stage.proxy().access().iter().all(|line| line["request"] != peer.request));
     Logs::of(&mut stage).say(&peer.request, "gateway_stopped");
+}
+
+/// As a container's engine does: quit, some grace, and then the end of everything.
+#[tokio::test]
+async fn gateway_stopped_may_also_be_a_quit_that_was_cut_short() {
+    let mut stage = Stage::gateway().start().await;
+    let mut peer = stage.connect("/ws/echo").await;
+    peer.echoes("hello").await;
+    stage.proxy().signal(Signal::QUIT);
+    let quits = async || stage.proxy().errors();
+    until("a quit", PATIENCE, quits, |errors| errors.contains("gracefully shutting down")).await;
+    peer.echoes("it waits").await;
+    // The master first: nobody is left who could write that a worker died.
+    let workers = stage.proxy().workers();
+    stage.proxy().signal(Signal::KILL);
+    kill(&workers);
+    assert_eq!(peer.ended().await.code, 1006);
+    stage.ended_as(&peer, "peer_gone", "-").await;
+    let (answer, _) = Logs::of(&mut stage).ask(&[&peer.request]);
+    assert_eq!(
+        (&answer["cause"], &answer["or"]),
+        (&"gateway_stopped".into(), &"peer_gone".into()),
+        "{answer:#}"
+    );
 }
 
 #[tokio::test]

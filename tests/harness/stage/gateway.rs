@@ -81,9 +81,9 @@ impl Gateway {
         read(&self.folder, "error")
     }
 
-    /// Asks it to stop at once, as `nginx -s stop` does.
-    pub fn stop(&self) {
-        self.process.signal(Signal::TERM);
+    /// Sends its master a signal: TERM is `nginx -s stop`, QUIT is `nginx -s quit`.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// The file that is its access or error log.
