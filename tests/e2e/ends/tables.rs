@@ -257,8 +257,10 @@ fn a_log_may_come_by_a_pipe() {
 
 #[tokio::test]
 async fn the_serial_number_tells_two_connections_of_one_second_apart() {
-    let mut stage = Stage::gateway().read_timeout("2s").ping_interval("off").start().await;
-    // Both from one address to one route, and both end within the same second or two.
+    // One worker, so that its number does not tell them apart.
+    let stage = Stage::gateway().read_timeout("2s").ping_interval("off");
+    let mut stage = stage.directive("worker_processes", "1").start().await;
+    // All from one address to one route, and all end within the same second or two.
     let mut cut = stage.connect("/ws/echo").await;
     cut.ended().await;
     let mut left = stage.connect("/ws/echo").await;
