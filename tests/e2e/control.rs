@@ -25,7 +25,7 @@ fn stage() -> Builder {
 }
 
 /// The control listener of the only backend.
-fn control(stage: &mut Stage) -> SocketAddr {
+pub fn control(stage: &mut Stage) -> SocketAddr {
     stage.node().control
 }
 
@@ -68,7 +68,7 @@ async fn get(at: SocketAddr, path: &str) -> Value {
 }
 
 /// Posts a text that must be taken, and tells how many it was delivered to.
-async fn post(at: SocketAddr, path: &str, text: &str) -> u64 {
+pub async fn post(at: SocketAddr, path: &str, text: &str) -> u64 {
     let answer = ask(at, "POST", path, &[], text.as_bytes()).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     json(&answer)["delivered"].as_u64().expect("a count")

@@ -39,6 +39,7 @@ mod drain;
 // 8 What ships.
 mod shipped_numbers;
 // 9 Rooms.
+mod compression;
 mod fan_out;
 // 10 WebSocket to REST.
 mod rest;
