@@ -47,7 +47,9 @@ fn some_location(gateway: &Gateway<'_>, findings: &mut Findings) {
     let right = "a location with proxy_pass and the headers Upgrade and Connection; name yours with \
                  --route /its/path where it is not recognised \
                  (nginx.org/en/docs/http/websocket.html)";
-    let severity = if gateway.complete { Severity::Error } else { Severity::Warning };
+    // A part of a configuration, or one that was not read whole, may have it elsewhere.
+    let whole = gateway.complete && gateway.context == "main";
+    let severity = if whole { Severity::Error } else { Severity::Warning };
     for path in gateway.expected.paths() {
         let served = gateway.websockets.iter().any(|way| way.routes.contains(&path));
         if gateway.expected.routes_are_asked_for() && !served {
@@ -55,7 +57,10 @@ fn some_location(gateway: &Gateway<'_>, findings: &mut Findings) {
             findings.add(severity, "no-websocket-location", at, wrong, right);
         }
     }
-    if gateway.websockets.is_empty() {
+    // What nginx cannot read may be the location.
+    let faults = ["missing-semicolon", "unknown-directive", "misplaced-directive", "arguments"];
+    let readable = !faults.iter().any(|rule| findings.has(rule));
+    if gateway.websockets.is_empty() && readable && !findings.has("no-websocket-location") {
         let wrong = "no location passes WebSockets to a backend";
         findings.add(severity, "no-websocket-location", at, wrong, right);
     }
