@@ -144,3 +144,86 @@ fn refused(evidence: &Evidence, access: &Access) -> Verdict {
         _ => Cause::RefusedByBackend,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::why::{
+        error::Fault,
+        evidence::{Ended, Given, Opened},
+        own::Own,
+    };
+
+    const ALL: Given = Given { own: true, access: true, error: true, info: true };
+
+    /// A connection of which our log says this, with all logs given.
+    fn ended(reason: &str) -> Evidence {
+        let line = format!(
+            "2026-11-21T20:31:38.000Z INFO  end id=1f request=c1 reason={reason} code=- age=9.000 in=0 out=0"
+        );
+        let own = Own::parse(&line).expect("a line of ours");
+        let opened = Some(Opened { peer: None, route: "/ws/echo".into() });
+        Evidence { given: ALL, opened, ended: Some(Ended::of(&own)), ..Evidence::default() }
+    }
+
+    fn access(completion: &str) -> Access {
+        let line = format!(
+            "{{\"time\":\"2026-11-21T20:31:38+00:00\",\"request\":\"c1\",\"serial\":\"7\",\"worker\":\"41\",\
+             \"status\":\"101\",\"life\":9.000,\"completion\":\"{completion}\"}}"
+        );
+        Access::parse(&line, None).expect("a line")
+    }
+
+    fn complaint(line: &str) -> Vec<Fault> {
+        let line = format!("2026/11/21 20:31:37 [info] 41#41: {line}");
+        vec![Fault::parse(&line).expect("a line")]
+    }
+
+    fn names(verdict: Verdict) -> (&'static str, Option<&'static str>) {
+        (verdict.cause.name(), verdict.or.map(Cause::name))
+    }
+
+    #[test]
+    fn our_own_word_counts_unless_it_is_that_tcp_ended() {
+        let faults = complaint("*7 client timed out (110: x) while proxying upgraded connection");
+        for (reason, cause) in [("slow", "slow"), ("peer_gone", "gateway_send_timeout")] {
+            let evidence =
+                Evidence { access: Some(access("")), faults: faults.clone(), ..ended(reason) };
+            assert_eq!(names(judge(&evidence)), (cause, None));
+        }
+    }
+
+    #[test]
+    fn an_error_log_that_has_no_line_at_info_proves_no_client_s_leave() {
+        let seen = Evidence { access: Some(access("OK")), ..ended("peer_gone") };
+        assert_eq!(names(judge(&seen)), ("client_hung_up", None));
+        for given in [Given { info: false, ..ALL }, Given { error: false, info: false, ..ALL }] {
+            let verdict = judge(&Evidence { given, ..seen.clone() });
+            assert_eq!(names(verdict), ("client_hung_up", Some("gateway_read_timeout")));
+            assert!(verdict.missing.is_some_and(|missing| missing.contains("error log")));
+        }
+    }
+
+    #[test]
+    fn only_its_own_worker_s_end_explains_an_unfinished_connection() {
+        let [mine, another] = ["gracefully shutting down"; 2].map(complaint);
+        let another = another.into_iter().map(|fault| Fault { process: 42, ..fault }).collect();
+        for (around, or) in [(mine, None), (another, Some("gateway_send_timeout"))] {
+            let access = Some(access(""));
+            let verdict = judge(&Evidence { access, around, ..ended("peer_gone") });
+            assert_eq!(names(verdict), ("gateway_reload", or));
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_ended_explains_only_what_has_no_line_of_its_own() {
+        let around = complaint("worker process 41 exited on signal 11");
+        let gone = Evidence { around, ..ended("peer_gone") };
+        assert_eq!(names(judge(&gone)), ("gateway_killed", None));
+        let given = Given { access: false, ..ALL };
+        let verdict = judge(&Evidence { given, ..gone.clone() });
+        assert_eq!(names(verdict), ("gateway_killed", Some("peer_gone")));
+        let seen = Evidence { access: Some(access("OK")), ..gone };
+        assert_eq!(names(judge(&seen)), ("client_hung_up", None));
+    }
+}

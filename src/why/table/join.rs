@@ -18,8 +18,12 @@ use crate::why::{
     verdict::{self, Verdict},
 };
 
-/// How many ends, and how many lines of the error log, wait to be joined: some 200 MB at most.
-pub(super) const HELD_MAX: usize = 1_000_000;
+/// How many ends, and how many lines of the error log, wait to be joined, and a tenth of how many ends
+/// are known to be counted: some 400 MB at most.
+pub(super) const HELD_MAX: usize = 500_000;
+
+/// How many lines about the gateway's own processes are kept.
+const AROUND_MAX: usize = 10_000;
 
 /// A connection in our log that the gateway may know more about.
 struct Held {
@@ -33,6 +37,8 @@ pub(super) struct Join {
     tally: Tally,
     given: Given,
     hasher: RandomState,
+    /// The bound of each of the following, [`HELD_MAX`] but in tests.
+    held_max: usize,
     /// By the hash of the request id.
     held: HashMap<u64, Held>,
     /// What needs no other log's word, by the same hash: the gateway's line of it counts nothing.
@@ -47,12 +53,18 @@ pub(super) struct Join {
     /// Whether the access log has lines without a request id, that nobody can join exactly.
     nameless: bool,
     unjoined: u64,
+    /// Ends that were counted and not held: so many of the gateway's lines count nothing either.
+    forgotten: u64,
     unread: Unread,
 }
 
 impl Join {
     /// Reads each log once: ours, the error log, then the access log, whose lines join the two.
     pub(super) fn run(logs: &Logs) -> io::Result<Self> {
+        Self::within(HELD_MAX, logs)
+    }
+
+    fn within(held_max: usize, logs: &Logs) -> io::Result<Self> {
         let mut join = Self {
             tally: Tally::default(),
             given: Given {
@@ -62,6 +74,7 @@ impl Join {
                 info: false,
             },
             hasher: RandomState::new(),
+            held_max,
             held: HashMap::new(),
             told: HashSet::new(),
             faults: HashMap::new(),
@@ -70,6 +83,7 @@ impl Join {
             ahead: 0,
             nameless: false,
             unjoined: 0,
+            forgotten: 0,
             unread: Unread::default(),
         };
         for path in &logs.own {
@@ -130,8 +144,10 @@ impl Join {
                     cause => Verdict { cause, or: None, missing },
                 };
                 self.tally.add(told, ended.age, Some(id));
-                if self.given.access && self.told.len() < HELD_MAX {
+                if self.told.len() < self.held_max * 10 {
                     self.told.insert(key);
+                } else {
+                    self.forgotten += 1;
                 }
                 return;
             }
@@ -145,10 +161,11 @@ impl Join {
     }
 
     fn hold(&mut self, key: u64, held: Held) {
-        if self.held.len() < HELD_MAX {
+        if self.held.len() < self.held_max {
             self.held.insert(key, held);
         } else if held.ended.is_some() {
             self.unjoined += 1;
+            self.forgotten += 1;
             let verdict = Verdict { cause: Cause::PeerGone, or: None, missing: None };
             self.tally.add(verdict, held.ended.and_then(|ended| ended.age), Some(&held.id));
         }
@@ -160,12 +177,12 @@ impl Join {
             return;
         }
         let Some(serial) = fault.serial else {
-            if self.around.len() < HELD_MAX / 100 {
+            if self.around.len() < AROUND_MAX {
                 self.around.push(fault);
             }
             return;
         };
-        if self.faults_held >= HELD_MAX {
+        if self.faults_held >= self.held_max {
             self.unjoined += 1;
             return;
         }
@@ -189,6 +206,10 @@ impl Join {
             return;
         }
         let held = key.and_then(|key| self.held.remove(&key));
+        if held.is_none() && self.forgotten > 0 && access.is_upgraded() {
+            self.forgotten -= 1;
+            return;
+        }
         let (opened, ended, refused) =
             held.map(|held| (held.opened, held.ended, held.refused)).unwrap_or_default();
         let ahead = access.ahead;
@@ -221,5 +242,66 @@ impl Join {
         let verdict = verdict::judge(&evidence);
         let upgraded = evidence.access.as_ref().is_none_or(Access::is_upgraded);
         self.tally.add(verdict, evidence.life().filter(|_| upgraded), id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Ten ends of which the gateway knows why, and ten others.
+    fn logs(folder: &tempfile::TempDir) -> Logs {
+        let [mut own, mut access, mut error] = [const { String::new() }; 3];
+        for number in 0..20 {
+            let reason = if number < 10 { "peer_gone code=-" } else { "no_pong code=1011" };
+            own += &format!(
+                "2026-11-21T20:31:38.000Z INFO  end id={number:016x} request=r{number} reason={reason} age=1.000 \
+                 in=0 out=0\n"
+            );
+            access += &format!(
+                "{{\"time\":\"2026-11-21T20:31:38+00:00\",\"request\":\"r{number}\",\"serial\":\"{number}\",\
+                 \"worker\":\"41\",\"status\":\"101\",\"life\":1.000,\"completion\":\"OK\"}}\n"
+            );
+            error += &format!(
+                "2026/11/21 20:31:38 [info] 41#41: *{number} upstream timed out (110: Connection timed out) \
+                 while proxying upgraded connection, client: 203.0.113.7, request: \"GET / HTTP/1.1\"\n"
+            );
+        }
+        let file = |name: &str, text: String| {
+            let file = folder.path().join(name);
+            fs::write(&file, text).expect("a writable folder");
+            vec![file]
+        };
+        Logs {
+            access: file("access", access),
+            error: file("error", error),
+            own: file("own", own),
+            access_format: None,
+        }
+    }
+
+    fn counts(held_max: usize) -> (Vec<(&'static str, u64)>, u64) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let table = Join::within(held_max, &logs(&folder)).expect("they can be read").table();
+        let mut counts: Vec<_> = table.rows.iter().map(|row| (row.cause, row.count)).collect();
+        counts.sort_unstable();
+        (counts, table.unjoined)
+    }
+
+    #[test]
+    fn each_end_counts_once_whichever_logs_have_it() {
+        assert_eq!(counts(100), (vec![("gateway_read_timeout", 10), ("no_pong", 10)], 0));
+    }
+
+    #[test]
+    fn what_cannot_be_held_still_counts_once_and_is_told() {
+        let (counts, unjoined) = counts(1);
+        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        assert_eq!(all, 20, "{counts:?}");
+        assert!(counts.contains(&("no_pong", 10)), "{counts:?}");
+        // One end waits and finds the gateway's word; nine do not, and of the error log's 20 lines 19.
+        assert_eq!(unjoined, 9 + 19, "{counts:?}");
     }
 }

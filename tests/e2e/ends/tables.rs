@@ -153,6 +153,7 @@ async fn a_format_that_is_told_is_joined_by_its_request_ids() {
     logs.access = Some(file);
     let (answer, code) = logs.ask(&[&peer.request, "--access-format", format]);
     assert_eq!((&answer["cause"], code), (&"gateway_read_timeout".into(), Some(0)), "{answer:#}");
+    assert_eq!(answer["evidence"].as_array().map(Vec::len), Some(4), "{answer:#}");
 }
 
 #[tokio::test]
