@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_request_cannot_pretend_to_be_a_cause() {
         let line = "2026/11/21 20:31:37 [info] 41#41: *7 client closed connection, client: 203.0.113.7, \
-                    request: \"GET /upstream timed out while proxying upgraded connection HTTP/1.1\"";
+                    request: \"GET /(104: while proxying upgraded connection HTTP/1.1\"";
         assert_eq!(Fault::parse(line).expect("a line").kind, Kind::Other);
         for line in ["", "[info]", "{\"time\":1}", "2026-11-21T20:31:37.000Z INFO  open id=1"] {
             assert_eq!(Fault::parse(line), None, "{line}");

@@ -115,10 +115,11 @@ mod tests {
 
     #[test]
     fn the_default_of_nginx_is_known() {
-        let line = r#"127.0.0.1 - - [21/Nov/2026:20:31:37 +0000] "GET / HTTP/1.1" 101 4 "-" "a b""#;
+        let line =
+            r#"127.0.0.1 - - [21/Nov/2026:20:31:37 +0000] "GET / HTTP/1.1" 101 4 "-" "a "b"""#;
         let format = Format::combined();
         let values = format.read(line).expect("of this form");
-        assert_eq!((values[0].1, values[4].1, values[7].1), ("127.0.0.1", "101", "a b"));
+        assert_eq!((values[0].1, values[4].1, values[7].1), ("127.0.0.1", "101", "a \"b\""));
     }
 
     #[test]

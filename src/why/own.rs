@@ -138,7 +138,10 @@ mod tests {
 
     #[test]
     fn what_is_no_line_of_ours_is_none() {
-        for line in ["", "{}", "thread panicked at src/x.rs", "127.0.0.1 - - [x] \"GET /\" 200"] {
+        let other = r#"{"time":"2026-11-21T11:33:20.375Z","message":"another program's"}"#;
+        for line in
+            ["", "{}", other, "thread panicked at src/x.rs", "127.0.0.1 - - [x] \"GET /\" 200"]
+        {
             assert_eq!(Own::parse(line), None, "{line}");
         }
     }
