@@ -21,7 +21,7 @@ run_checks() {
 
 check_rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items; }
 
-# check_nginx TOOL: by the very binary, the file as it lies and rendered with everything set.
+# check_nginx TOOL: by the very binary, the file as it lies and rendered with everything set, TLS and long host names included.
 check_nginx() {
   local nginx
   nginx=$("$root/scripts/tool" "$1") || cannot_run "no $1"
@@ -33,8 +33,19 @@ check_nginx() {
   "$nginx" -v
   nginx_accepts "$nginx" "$run" "$root/deploy/nginx/nginx.conf"
   HOLDLINE_READ_TIMEOUT=90s HOLDLINE_BACKENDS="localhost:9000 127.0.0.1:9002 [::1]:9003" HOLDLINE_RESOLVER=127.0.0.11 \
-    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" gateway_folder "$run"
+    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" GATEWAY_TLS_FOLDER="$run/tls" gateway_folder_with_tls
   nginx_accepts "$nginx" "$run" "$run/nginx.conf"
+}
+
+# The gateway's folder in $run, and a certificate made for it.
+gateway_folder_with_tls() {
+  local label=a-label-that-is-as-long-as-one-may-be-in-the-domain-name-systm
+  have openssl || install_packages "to make a certificate" openssl
+  mkdir --parents "$run/tls"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=check \
+    -addext "subjectAltName=DNS:localhost,DNS:*.chat.example,DNS:$label.$label.$label.example,IP:127.0.0.1" \
+    -keyout "$run/tls/privkey.pem" -out "$run/tls/fullchain.pem" 2>/dev/null
+  gateway_folder "$run"
 }
 
 # A warning is a refusal: a shipped file has none.
@@ -50,6 +61,7 @@ nginx_accepts() {
 
 check_rendering() {
   have busybox || install_packages "the shell that render meets in the nginx image" busybox
+  have openssl || install_packages "to make certificates" openssl
   "$root/scripts/lib/check_render"
 }
 
@@ -60,7 +72,7 @@ check_lint() {
   trap 'rm --recursive --force "$run"' EXIT
   lint_finds_nothing "$root/deploy/nginx/nginx.conf"
   HOLDLINE_READ_TIMEOUT=90s HOLDLINE_BACKENDS="localhost:9000 127.0.0.1:9002 [::1]:9003" HOLDLINE_RESOLVER=127.0.0.11 \
-    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" gateway_folder "$run"
+    HOLDLINE_TRUSTED_CDN="203.0.113.0/24, 2001:db8::/32" GATEWAY_TLS_FOLDER="$run/tls" gateway_folder_with_tls
   lint_finds_nothing "$run/nginx.conf" HOLDLINE__GATEWAY__READ_TIMEOUT=90s
 }
 
@@ -76,15 +88,20 @@ lint_finds_nothing() {
   grep --quiet '; 0 errors, 0 warnings, 0 notes$' <<<"$output"
 }
 
-# What gixy says and we do on purpose:
+# As it lies, and with TLS. What gixy says and we do on purpose:
 #   host_spoofing                        $host has no port, and the backend's same-origin check needs it
 #   status_page_exposed                  the listener's address is the protection: loopback
 #   worker_rlimit_nofile_vs_connections  twice is for servers of files; here a connection is one descriptor, on either side
 check_gixy() {
   local bin
   bin=$("$root/scripts/tool" linters) || cannot_run "no gixy"
-  "$bin/gixy" --nginx-version 1.30.6 --skips host_spoofing,status_page_exposed,worker_rlimit_nofile_vs_connections \
-    "$root/deploy/nginx/nginx.conf"
+  run=$(mktemp --directory)
+  trap 'rm --recursive --force "$run"' EXIT
+  GATEWAY_TLS_FOLDER="$run/tls" gateway_folder_with_tls
+  local file
+  for file in "$root/deploy/nginx/nginx.conf" "$run/nginx.conf"; do
+    "$bin/gixy" --nginx-version 1.30.6 --skips host_spoofing,status_page_exposed,worker_rlimit_nofile_vs_connections "$file"
+  done
 }
 
 # The programs, and with each what it sources: a library alone would lack the names it is given.
