@@ -52,6 +52,9 @@ mod callback_failures;
 mod callback_pressure;
 // 12 What the operator and the application may ask.
 mod control;
+// 13 All of it under TLS.
+mod tls;
+mod tls_holding;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod ends;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -23,6 +23,11 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// How often that header is there.
+    pub fn count(&self, name: &str) -> usize {
+        self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count()
     }
 
     /// The body as text.
@@ -47,14 +52,26 @@ pub async fn get(address: SocketAddr, path: &str) -> Answer {
 pub async fn send(address: SocketAddr, request: &[u8]) -> Result<Answer, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        stream.write_all(request).await.map_err(|error| error.to_string())?;
-        let mut answer = head(&mut stream).await?;
-        if answer.status != 101 {
-            body(&mut stream, &mut answer).await?;
-        }
-        Ok(answer)
+        exchange(&mut stream, request).await
     };
     timeout(super::PATIENCE, exchange).await.map_err(|_| "no whole answer".to_owned())?
+}
+
+/// Sends these bytes on a connection that stands, and reads one answer.
+///
+/// # Errors
+/// When the stream ends before the answer does.
+pub async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> Result<Answer, String> {
+    stream.write_all(request).await.map_err(|error| error.to_string())?;
+    stream.flush().await.map_err(|error| error.to_string())?;
+    let mut answer = head(stream).await?;
+    if answer.status != 101 {
+        body(stream, &mut answer).await?;
+    }
+    Ok(answer)
 }
 
 /// Reads the head of an answer; what was read beyond it becomes the body so far.

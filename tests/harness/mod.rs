@@ -20,6 +20,7 @@ pub mod namespace;
 pub mod port;
 pub mod process;
 pub mod shipped;
+pub mod tls;
 pub mod tool;
 #[allow(dead_code, reason = "not every proof has something that a slow machine can spoil")]
 pub mod wait;

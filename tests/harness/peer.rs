@@ -4,6 +4,7 @@
 pub mod codec;
 mod dial;
 mod reader;
+mod wire;
 
 pub use self::dial::Dial;
 pub use self::reader::{Event, Tcp, Vice};
@@ -13,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 
 use self::reader::{Heard, Reader, Writer};
+use self::wire::{Far, Wire};
 use super::wait::PATIENCE;
 
 /// More events than any test leaves unread.
@@ -53,13 +54,13 @@ pub struct End {
 
 impl Peer {
     pub(super) fn start(
-        stream: TcpStream,
+        wire: Wire,
         request: String,
         subprotocol: Option<String>,
         vice: Vice,
         early: Vec<u8>,
     ) -> Self {
-        let (stream, writer) = stream.into_split();
+        let (stream, writer) = wire.into_split();
         let writer = Arc::new(Mutex::new(writer));
         let (events, heard) = mpsc::channel(EVENTS_MAX);
         let reader = Reader { stream, writer: writer.clone(), events, vice, early };
@@ -106,7 +107,9 @@ impl Peer {
 
     /// Sends bytes to someone who may be gone: false when so.
     pub async fn try_raw(&self, bytes: &[u8]) -> bool {
-        self.writer.lock().await.write_all(bytes).await.is_ok()
+        let mut writer = self.writer.lock().await;
+        // TLS may hold on to the last of it until it is told that there is no more.
+        writer.write_all(bytes).await.is_ok() && writer.flush().await.is_ok()
     }
 
     /// The next event and when it was heard.
@@ -218,10 +221,14 @@ impl Peer {
     }
 
     /// Tears the connection: the other end gets an RST.
+    ///
+    /// # Panics
+    /// Under TLS.
     pub async fn reset(mut self) {
         {
             let writer = self.writer.lock().await;
-            let socket = SockRef::from(writer.as_ref());
+            let Far::Plain(tcp) = &*writer else { panic!("{}: not under TLS", self.request) };
+            let socket = SockRef::from(tcp.as_ref());
             socket.set_linger(Some(Duration::ZERO)).expect("any socket can linger for nothing");
         }
         self.reader.abort();

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::http::{self, Answer};
 use super::log::Line;
 use super::peer::{Dial, Peer};
+use super::tls::{Authority, connect};
 use super::wait::{PATIENCE, until};
 
 /// What a promise is proven on. Dropping it ends every process it started, and shows their last
@@ -25,6 +26,7 @@ use super::wait::{PATIENCE, until};
 pub struct Stage {
     backends: Vec<Backend>,
     gateway: Option<Gateway>,
+    authority: Option<Authority>,
     folder: TempDir,
 }
 
@@ -47,6 +49,37 @@ impl Stage {
     /// A peer about to come in by the front door.
     pub fn dial(&self, target: &str) -> Dial<'static> {
         Dial::new(self.address(), target)
+    }
+
+    /// Where peers connect to under TLS.
+    ///
+    /// # Panics
+    /// On a stage without a gateway.
+    pub fn secure_address(&self) -> SocketAddr {
+        self.gateway.as_ref().expect("a stage with a gateway").secure
+    }
+
+    /// A peer about to come in under TLS.
+    pub fn secure_dial(&self, target: &str) -> Dial<'static> {
+        Dial::new(self.secure_address(), target).tls(&self.authority().trusted())
+    }
+
+    /// GETs `path` under TLS.
+    pub async fn secure_get(&self, path: &str) -> Answer {
+        let address = self.secure_address();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let mut stream = connect(&self.authority().trusted(), address).await;
+        let answer = http::exchange(&mut stream, request.as_bytes()).await;
+        answer.unwrap_or_else(|why| panic!("GET {path}: {why}"))
+    }
+
+    /// Who signed the gateway's certificate.
+    ///
+    /// # Panics
+    /// On a stage without TLS.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a stage with TLS")
     }
 
     /// A peer that is in.

@@ -28,12 +28,17 @@ impl Wscat {
     /// # Panics
     /// When it does not.
     pub async fn connect(address: SocketAddr, target: &str, more: &[&str]) -> Self {
+        Self::connect_to(&format!("ws://{address}{target}"), more).await
+    }
+
+    /// The same for a whole URL.
+    pub async fn connect_to(url: &str, more: &[&str]) -> Self {
         let (terminal, inside) = pty_process::open().expect("there is a pseudo-terminal left");
         terminal.resize(pty_process::Size::new(50, 200)).expect("a terminal has a size");
         let child = pty_process::Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(tool("wscat"))
-            .args(["--no-color", "--connect", &format!("ws://{address}{target}")])
+            .args(["--no-color", "--connect", url])
             .args(more)
             .env("TERM", "dumb")
             .kill_on_drop(true)

@@ -2,15 +2,19 @@
 //! What it does once inside is the peer's business.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
+use super::wire::Wire;
 use super::{Peer, Vice};
 use crate::harness::http::{self, Answer};
 use crate::harness::namespace::Namespace;
+use crate::harness::tls;
 use crate::harness::wait::PATIENCE;
 
 /// The example of RFC 6455 §1.3: a key and the one right answer to it.
@@ -25,6 +29,7 @@ pub struct Dial<'a> {
     from: Option<IpAddr>,
     namespace: Option<&'a Namespace>,
     window: Option<usize>,
+    tls: Option<Arc<ClientConfig>>,
     vice: Vice,
 }
 
@@ -49,6 +54,7 @@ impl<'a> Dial<'a> {
             from: None,
             namespace: None,
             window: None,
+            tls: None,
             vice: Vice::None,
         }
     }
@@ -63,6 +69,12 @@ impl<'a> Dial<'a> {
     /// Comes from this local address; all of 127.0.0.0/8 is ours to choose from.
     pub fn from(mut self, address: &str) -> Self {
         self.from = Some(address.parse().expect("an IP address"));
+        self
+    }
+
+    /// Comes under TLS.
+    pub fn tls(mut self, config: &Arc<ClientConfig>) -> Self {
+        self.tls = Some(config.clone());
         self
     }
 
@@ -120,15 +132,18 @@ impl<'a> Dial<'a> {
 
     async fn shake(self) -> Result<Result<Peer, Answer>, String> {
         let mut stream = self.stream().await?;
-        let mut request = format!("GET {} HTTP/1.1\r\n", self.target);
-        for (name, value) in &self.headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += "\r\n";
-        stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-        let mut answer = http::head(&mut stream).await?;
+        let (wire, answer) = match &self.tls {
+            None => {
+                let answer = self.ask(&mut stream).await?;
+                (Wire::Plain(stream), answer)
+            }
+            Some(config) => {
+                let mut stream = tls::shake(config, stream, self.address).await?;
+                let answer = self.ask(&mut stream).await?;
+                (Wire::Tls(Box::new(stream)), answer)
+            }
+        };
         if answer.status != 101 {
-            http::body(&mut stream, &mut answer).await?;
             return Ok(Err(answer));
         }
         assert_eq!(answer.header("sec-websocket-accept"), Some(ACCEPT), "{answer:?}");
@@ -138,7 +153,19 @@ impl<'a> Dial<'a> {
         let ours = ours.map(|(_, value)| value.clone()).unwrap_or_default();
         let request = answer.header("x-request-id").map_or(ours, str::to_owned);
         let subprotocol = answer.header("sec-websocket-protocol").map(str::to_owned);
-        Ok(Ok(Peer::start(stream, request, subprotocol, self.vice, answer.body)))
+        Ok(Ok(Peer::start(wire, request, subprotocol, self.vice, answer.body)))
+    }
+
+    async fn ask(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Answer, String> {
+        let mut request = format!("GET {} HTTP/1.1\r\n", self.target);
+        for (name, value) in &self.headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += "\r\n";
+        http::exchange(stream, request.as_bytes()).await
     }
 
     async fn stream(&self) -> Result<TcpStream, String> {

@@ -1,14 +1,15 @@
 //! What a peer hears: one task per peer that reads frames, answers what must be answered, and
 //! passes everything on as events. The vices live here: a peer is bad in how it listens.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, mpsc};
 
 use super::codec::{self, Decoder, Frame};
+use super::wire::{Far, Near};
 
 /// What a peer reads at once, at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -59,10 +60,10 @@ pub enum Tcp {
 pub type Heard = (Instant, Event);
 
 /// Both sides of a peer write: the test what it wants, the reader its answers.
-pub type Writer = Arc<Mutex<OwnedWriteHalf>>;
+pub type Writer = Arc<Mutex<Far>>;
 
 pub(super) struct Reader {
-    pub(super) stream: OwnedReadHalf,
+    pub(super) stream: Near,
     pub(super) writer: Writer,
     pub(super) events: mpsc::Sender<Heard>,
     pub(super) vice: Vice,
@@ -93,6 +94,10 @@ impl Reader {
             match self.stream.read(window).await {
                 Ok(0) => return self.pass(Event::End(Tcp::Fin)),
                 Ok(count) => decoder.push(&read[..count]),
+                // TCP came to its end in good order, and TLS within it did not.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return self.pass(Event::End(Tcp::Fin));
+                }
                 Err(_) => return self.pass(Event::End(Tcp::Reset)),
             }
         }
@@ -135,7 +140,9 @@ impl Reader {
     async fn answer(&self, opcode: u8, payload: &[u8]) {
         if self.vice != Vice::Mute {
             // The other end may be gone by now; the next read tells.
-            let _ = self.writer.lock().await.write_all(&codec::encode(true, opcode, payload)).await;
+            let mut writer = self.writer.lock().await;
+            let _ = writer.write_all(&codec::encode(true, opcode, payload)).await;
+            let _ = writer.flush().await;
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Backend, Gateway, Stage};
+use crate::harness::tls::Authority;
 
 /// A stage to be; every setting not made is the shipped default.
 pub struct Builder {
@@ -16,13 +17,14 @@ pub struct Builder {
     variables: Vec<(String, String)>,
     log_filter: String,
     directives: Vec<(String, Option<String>)>,
+    tls: bool,
 }
 
 impl Builder {
     pub(super) fn new(gateway: bool) -> Self {
         let (settings, variables, directives) = (Vec::new(), Vec::new(), Vec::new());
         let log_filter = String::new();
-        Self { gateway, backends: 1, settings, variables, log_filter, directives }
+        Self { gateway, backends: 1, settings, variables, log_filter, directives, tls: false }
             .set("control.listen", "127.0.0.1:0")
             .set("server.workers", 1)
     }
@@ -73,6 +75,12 @@ impl Builder {
         self
     }
 
+    /// Gives the gateway a certificate: it listens under TLS too.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Puts something else behind the gateway than backends.
     pub fn behind(self, upstream: SocketAddr) -> Self {
         self.backends(0).render("HOLDLINE_BACKENDS", &upstream.to_string())
@@ -105,9 +113,14 @@ impl Builder {
                 Backend::start(folder.path(), number, &self.settings, &self.log_filter).await,
             );
         }
+        let authority = self.tls.then(|| Authority::new(folder.path()));
         let mut gateway = None;
         if self.gateway {
             let mut variables = self.variables;
+            if let Some(authority) = &authority {
+                let folder = authority.folder.display().to_string();
+                variables.push(("GATEWAY_TLS_FOLDER".to_owned(), folder));
+            }
             if !backends.is_empty() {
                 let upstream = backends.iter().map(|backend| backend.server.to_string());
                 let upstream = upstream.collect::<Vec<_>>().join(" ");
@@ -115,7 +128,7 @@ impl Builder {
             }
             gateway = Some(Gateway::start(folder.path(), variables, &self.directives).await);
         }
-        Stage { backends, gateway, folder }
+        Stage { backends, gateway, authority, folder }
     }
 }
 

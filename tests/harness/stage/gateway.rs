@@ -18,6 +18,8 @@ use crate::harness::{http, port};
 pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens under TLS, if it was given a certificate.
+    pub secure: SocketAddr,
     process: Process,
     folder: PathBuf,
 }
@@ -31,13 +33,14 @@ impl Gateway {
         directives: &[(String, Option<String>)],
     ) -> Self {
         for _ in 0..5 {
-            let port = port::free();
-            render(folder, &variables, port);
+            let (port, secure) = (port::free(), port::free());
+            render(folder, &variables, port, secure);
             edit(folder, directives);
             let mut process = nginx(folder);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             if answers(&mut process, address).await {
-                return Self { address, process, folder: folder.to_owned() };
+                let secure = SocketAddr::from((Ipv4Addr::LOCALHOST, secure));
+                return Self { address, secure, process, folder: folder.to_owned() };
             }
             let last_words = format!("{}\n{}", process.log.tail(10), tail(folder, "error"));
             assert!(last_words.contains("in use"), "nginx does not start:\n{last_words}");
@@ -51,14 +54,7 @@ impl Gateway {
     /// When they do not.
     pub async fn reload(&self) {
         let before = self.workers();
-        let output = Command::new(tool("nginx"))
-            .arg("-p")
-            .arg(&self.folder)
-            .arg("-c")
-            .arg(self.folder.join("nginx.conf"))
-            .args(["-s", "reload"])
-            .output()
-            .expect("nginx runs");
+        let output = self.nginx(&["-s", "reload"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         until(
             "new workers",
@@ -67,6 +63,18 @@ impl Gateway {
             |now| now.difference(&before).count() > 0,
         )
         .await;
+    }
+
+    /// Runs nginx with these arguments on this gateway's configuration.
+    pub fn nginx(&self, arguments: &[&str]) -> Output {
+        let mut nginx = Command::new(tool("nginx"));
+        nginx.arg("-p").arg(&self.folder).arg("-c").arg(self.folder.join("nginx.conf"));
+        nginx.args(arguments).output().expect("nginx runs")
+    }
+
+    /// Tells it to reload, and waits for nothing.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
     }
 
     /// The access log, one JSON object per connection or request that has ended.
@@ -112,7 +120,7 @@ impl Gateway {
 }
 
 /// The file as it was shipped, linked, and its includes as the shipped script renders them.
-fn render(folder: &Path, variables: &[(String, String)], port: u16) {
+fn render(folder: &Path, variables: &[(String, String)], port: u16, secure: u16) {
     let shipped = repository().join("deploy/nginx");
     let link = folder.join("nginx.conf");
     let _ = std::fs::remove_file(&link);
@@ -120,6 +128,7 @@ fn render(folder: &Path, variables: &[(String, String)], port: u16) {
     let output = Command::new(shipped.join("render"))
         .arg(folder.join("holdline.d"))
         .env("GATEWAY_PORT", port.to_string())
+        .env("GATEWAY_TLS_PORT", secure.to_string())
         .env("GATEWAY_STATUS_LISTEN", format!("127.0.0.1:{}", port::free()))
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output();
