@@ -134,8 +134,10 @@ check_compose() {
   GATEWAY_PORT=127.0.0.1:8088 HOLDLINE_READ_TIMEOUT=2m HOLDLINE_REPLICAS=3 EXTRA_CA=/dev/null \
     HOLDLINE_CONTROL_PORT=9001-9003 HOLDLINE_FILES=45000 COMPOSE_PROFILES=metrics,link \
     HOLDLINE_LINK_SERVER=wss://a.example/ws HOLDLINE_LINK_PORT=7457 HOLDLINE_CONTROL_TOKEN_FILE=/dev/null \
+    GATEWAY_TLS_PORT=443 GATEWAY_TLS_NAMES=chat.example \
     "$compose" --file "$root/docker-compose.yml" --file "$root/deploy/compose.control.yml" \
-    --file "$root/deploy/compose.token.yml" --file "$root/deploy/compose.files.yml" config --quiet
+    --file "$root/deploy/compose.token.yml" --file "$root/deploy/compose.files.yml" \
+    --file "$root/deploy/compose.tls.yml" config --quiet
 }
 
 # The scripts and the style sheet of the page, and what its reconnecting module promises.

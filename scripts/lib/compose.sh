@@ -2,11 +2,12 @@
 # Gateway and backend as containers, with the ordinary docker-compose.yml.
 # The native start is native.sh; both leave a mark in the run folder that tells `down` what to stop.
 
-# Three files are added only when their variable asks for them.
+# Four files are added only when their variable asks for them.
 compose() {
   local files=(--file "$root/docker-compose.yml")
   [ -z "${HOLDLINE_CONTROL_PORT:-}" ] || files+=(--file "$root/deploy/compose.control.yml")
   [ -z "${HOLDLINE_CONTROL_TOKEN_FILE:-}" ] || files+=(--file "$root/deploy/compose.token.yml")
+  [ -z "${GATEWAY_TLS_FOLDER:-}" ] || files+=(--file "$root/deploy/compose.tls.yml")
   [ -z "${HOLDLINE_FILES:-}" ] || files+=(--file "$root/deploy/compose.files.yml")
   docker compose "${files[@]}" "$@"
 }
@@ -32,13 +33,31 @@ compose_up() {
   compose_print
 }
 
-# A spelling that nginx and the backend would read differently ends here, before anything is built or started.
+# A spelling that nginx and the backend would read differently ends here, before anything is built or started; so does a
+# certificate without its key.
 compose_check_settings() {
+  GATEWAY_TLS_FOLDER=$(gateway_tls_folder)
+  export GATEWAY_TLS_FOLDER
+  [ -z "$GATEWAY_TLS_FOLDER" ] || have openssl || install_packages "to ask the certificate for its host names" openssl
   local scratch status=0
   scratch=$(mktemp --directory)
-  GATEWAY_PORT='' HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' "$root/deploy/nginx/render" "$scratch/holdline.d" || status=$?
+  # The ports in there are fixed, and here they may have an address before them.
+  GATEWAY_PORT='' GATEWAY_TLS_PORT='' GATEWAY_TLS_PUBLIC_PORT=${GATEWAY_TLS_PORT:-} HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' \
+    "$root/deploy/nginx/render" "$scratch/holdline.d" || status=$?
   rm --recursive --force "$scratch"
   [ "$status" -eq 0 ] || exit "$status"
+  [ -n "$GATEWAY_TLS_FOLDER" ] || return 0
+  export GATEWAY_TLS_NAMES=${GATEWAY_TLS_NAMES:-$(gateway_tls_names "$GATEWAY_TLS_FOLDER")}
+  compose_key_is_readable ||
+    say "$GATEWAY_TLS_FOLDER/privkey.pem is not readable by the container's user: install --owner=101 --mode=400 it there"
+}
+
+# By the user 101 of the gateway's container; an engine that maps users differently may let it pass all the same.
+compose_key_is_readable() {
+  local owner group mode
+  read -r owner group mode < <(stat --dereference --format='%u %g %a' "$GATEWAY_TLS_FOLDER/privkey.pem")
+  mode=$((8#$mode))
+  { [ "$owner" = 101 ] && ((mode & 8#400)); } || { [ "$group" = 101 ] && ((mode & 8#40)); }
 }
 
 # The gateway that would be started, held against the settings that the backend's container would have.
@@ -90,16 +109,6 @@ compose_down() {
 }
 
 compose_print() {
-  local port=${GATEWAY_PORT:-8080}
-  port=${port##*:}
-  cat <<END
-Holdline is up.
-  page     http://localhost:$port/
-  echo     ws://localhost:$port/ws/echo
-  rooms    ws://localhost:$port/ws/rooms/{room}
-  health   http://localhost:$port/healthz
-  logs     docker compose logs
-Try it:    \$(scripts/tool wscat) --slash --show-ping-pong --connect ws://localhost:$port/ws/echo
-Stop it:   scripts/down
-END
+  local port=${GATEWAY_PORT:-8080} tls_port=${GATEWAY_TLS_PORT:-8443}
+  gateway_print "${port##*:}" "${GATEWAY_TLS_FOLDER:+${tls_port##*:}}" "${GATEWAY_TLS_NAMES:-}" "  logs     docker compose logs"
 }

@@ -14,12 +14,14 @@ native_up() {
   export HOLDLINE__GATEWAY__READ_TIMEOUT=$HOLDLINE_READ_TIMEOUT
   export GATEWAY_PORT=${GATEWAY_PORT:-8080} GATEWAY_STATUS_LISTEN=${GATEWAY_STATUS_LISTEN:-127.0.0.1:8081}
   export GATEWAY_WORKER_FILES=${GATEWAY_WORKER_FILES:-$(gateway_worker_files)}
+  native_tls
   local nginx
   nginx=$("$root/scripts/tool" nginx)
 
   if process_is_alive backend || process_is_alive gateway; then
     if [ "$(cat "$run/settings" 2>/dev/null)" = "$(native_settings)" ] && [ "$(http_status "$GATEWAY_PORT" /healthz)" = 200 ]; then
       say "already up"
+      native_renew
       native_print
       return
     fi
@@ -45,6 +47,30 @@ native_judge() {
   rm --recursive --force "$run/next"
 }
 
+# What render is told of TLS; the host names are the certificate's, unless they are given.
+native_tls() {
+  GATEWAY_TLS_FOLDER=$(gateway_tls_folder)
+  export GATEWAY_TLS_FOLDER GATEWAY_TLS_PORT=${GATEWAY_TLS_PORT:-8443}
+  [ -z "$GATEWAY_TLS_FOLDER" ] || have openssl || install_packages "to ask the certificate for its host names" openssl
+}
+
+# A certificate that was replaced since it was read is no reason to restart: a reload drops nobody.
+native_renew() {
+  [ "$(cat "$run/certificate" 2>/dev/null)" != "$(native_certificate)" ] || return 0
+  say "the certificate has changed: reloading the gateway"
+  native_gateway_folder
+  kill -s HUP "$(process_pid gateway)"
+}
+
+native_gateway_folder() {
+  HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$(backend_address server)} gateway_folder "$run"
+  native_certificate >"$run/certificate"
+}
+
+native_certificate() {
+  [ -z "$GATEWAY_TLS_FOLDER" ] || cat "$GATEWAY_TLS_FOLDER"/{fullchain,privkey}.pem | cksum
+}
+
 native_build() {
   ensure_cargo
   say "building the backend"
@@ -52,10 +78,11 @@ native_build() {
 }
 
 native_start() {
-  local nginx=$1 server
+  local nginx=$1
   # What is in force, for the checks below, for `down`, and for whoever wonders.
   (cd "$root" && "$binary" config) >"$run/backend.toml" || fail "the configuration is refused"
   port_must_be_free "$GATEWAY_PORT" GATEWAY_PORT
+  [ -z "$GATEWAY_TLS_FOLDER" ] || port_must_be_free "$GATEWAY_TLS_PORT" GATEWAY_TLS_PORT
   port_must_be_free "${GATEWAY_STATUS_LISTEN##*:}" GATEWAY_STATUS_LISTEN
   port_must_be_free "$(backend_setting server listen | sed 's/.*://')" HOLDLINE__SERVER__LISTEN
   port_must_be_free "$(backend_setting control listen | sed 's/.*://')" HOLDLINE__CONTROL__LISTEN
@@ -64,8 +91,7 @@ native_start() {
 
   backend_start
   wait_until 20 backend_listens || backend_failed
-  server=$(backend_address server)
-  HOLDLINE_BACKENDS=${HOLDLINE_BACKENDS:-$server} gateway_folder "$run"
+  native_gateway_folder
   gateway_start "$nginx"
   wait_until 20 gateway_is_ready || gateway_failed
   native_settings >"$run/settings"
@@ -156,18 +182,10 @@ native_settings() {
 }
 
 native_print() {
-  local control
-  control=$(backend_address control)
-  cat <<END
-Holdline is up.
-  page     http://localhost:$GATEWAY_PORT/
-  echo     ws://localhost:$GATEWAY_PORT/ws/echo
-  rooms    ws://localhost:$GATEWAY_PORT/ws/rooms/{room}
-  health   http://localhost:$GATEWAY_PORT/healthz
-  metrics  http://$control/metrics
+  local names=
+  [ -z "$GATEWAY_TLS_FOLDER" ] || names=$(gateway_tls_names "$GATEWAY_TLS_FOLDER")
+  gateway_print "$GATEWAY_PORT" "${GATEWAY_TLS_FOLDER:+$GATEWAY_TLS_PORT}" "$names" "\
+  metrics  http://$(backend_address control)/metrics
   logs     $run/{backend,access,error}.log
-  config   $run/backend.toml
-Try it:    \$(scripts/tool wscat) --slash --show-ping-pong --connect ws://localhost:$GATEWAY_PORT/ws/echo
-Stop it:   scripts/down
-END
+  config   $run/backend.toml"
 }
