@@ -7,6 +7,8 @@ run_checks() {
   stage "rust: clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
   stage "rust: documentation" check_rustdoc
   stage "rust: unit tests" cargo test --locked --quiet --lib --bins
+  stage "rust: cargo deny (licences, bans, sources)" check_crates
+  stage "rust: cargo deny (advisories)" "$root/scripts/lib/check_advisories"
   stage "gateway: nginx 1.28 accepts the configuration" check_nginx nginx
   stage "gateway: nginx 1.30 accepts the configuration" check_nginx nginx-1.30
   stage "gateway: render" check_rendering
@@ -20,6 +22,14 @@ run_checks() {
 }
 
 check_rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items; }
+
+# What deny.toml allows. A warning is a refusal: an exception that nothing needs any more has to go.
+check_crates() {
+  local deny
+  deny=$("$root/scripts/tool" deny) || cannot_run "no cargo-deny"
+  cd "$root"
+  "$deny" --locked --color never check --deny warnings --hide-inclusion-graph licenses bans sources
+}
 
 # check_nginx TOOL: by the very binary, the file as it lies and rendered with everything set, TLS and long host names included.
 check_nginx() {
