@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use env_logger::{Builder, Env, fmt::Formatter};
 use holdline::config::LogFormat;
 use log::{
-    Record,
+    Level, Record,
     kv::{self, Key, Value, VisitSource},
 };
 
@@ -24,10 +24,32 @@ pub(super) fn start(format: LogFormat) {
     builder.init();
 }
 
+/// Whether somebody below us is about to log what a message says: tungstenite writes whole frames
+/// at `trace`, and messages are in no log, whatever `RUST_LOG` asks for.
+fn tells_contents(record: &Record<'_>) -> bool {
+    record.level() >= Level::Debug && record.target().split("::").next() == Some("tungstenite")
+}
+
+/// A message with its control characters written out: whatever somebody far away has a part in, a
+/// line stays one line and says nothing to a terminal.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for c in message.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
 /// `TIME LEVEL words key=value …`.
 fn text(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    if tells_contents(record) {
+        return Ok(());
+    }
     let time = out.timestamp_millis();
-    write!(out, "{time} {:<5} {}", record.level(), record.args())?;
+    write!(out, "{time} {:<5} {}", record.level(), one_line(&record.args().to_string()))?;
     let mut pairs = String::new();
     let _ = record.key_values().visit(&mut Text(&mut pairs));
     writeln!(out, "{pairs}")
@@ -55,12 +77,28 @@ impl<'kvs> VisitSource<'kvs> for Text<'_> {
 
 /// One object per line: time, level, message, then the same keys as in text.
 fn json(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    if tells_contents(record) {
+        return Ok(());
+    }
     let mut object = serde_json::Map::new();
     object.insert("time".into(), out.timestamp_millis().to_string().into());
     object.insert("level".into(), record.level().as_str().to_lowercase().into());
     object.insert("message".into(), record.args().to_string().into());
     let _ = record.key_values().visit(&mut Json(&mut object));
-    writeln!(out, "{}", serde_json::Value::Object(object))
+    writeln!(out, "{}", seven_bit_controls(&serde_json::Value::Object(object).to_string()))
+}
+
+/// JSON leaves the control characters beyond the first 32 as they are; some begin a terminal's
+/// sequences too. They can only be inside a string, where each has an escape.
+fn seven_bit_controls(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_control() {
+            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => safe.push(c),
+        }
+    }
+    safe
 }
 
 struct Json<'a>(&'a mut serde_json::Map<String, serde_json::Value>);
@@ -104,6 +142,32 @@ mod tests {
         assert_eq!(pairs("x\n2026 INFO end"), " key=\"x\\n2026 INFO end\"");
         assert_eq!(pairs("x reason=drain"), " key=\"x reason=drain\"");
         assert_eq!(pairs("\u{1b}[2J"), " key=\"\\u{1b}[2J\"");
+    }
+
+    #[test]
+    fn a_message_is_one_line_whoever_wrote_a_part_of_it() {
+        assert_eq!(one_line("Grüße: \"a\""), "Grüße: \"a\"");
+        assert_eq!(one_line("bye\n2026 INFO end\r\t"), "bye\\n2026 INFO end\\r\\t");
+        assert_eq!(one_line("\u{1b}[2J\u{9b}31m\u{7f}"), "\\u{1b}[2J\\u{9b}31m\\u{7f}");
+    }
+
+    #[test]
+    fn json_has_no_control_characters_and_still_means_the_same() {
+        let said = "\u{1b}[2J\u{9b}31m\u{7f}\nGrüße";
+        let json = seven_bit_controls(&serde_json::Value::from(said).to_string());
+        assert!(!json.contains(char::is_control), "{json:?}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), said);
+    }
+
+    #[test]
+    fn who_would_log_contents_is_not_listened_to() {
+        let tells = |target: &str, level: Level| {
+            tells_contents(&Record::builder().target(target).level(level).build())
+        };
+        assert!(tells("tungstenite::protocol::frame", Level::Trace));
+        assert!(tells("tungstenite::protocol", Level::Debug));
+        assert!(!tells("tungstenite::protocol", Level::Warn), "troubles are heard");
+        assert!(!tells("tungstenites", Level::Trace) && !tells("holdline::link", Level::Trace));
     }
 
     #[test]

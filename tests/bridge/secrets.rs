@@ -82,7 +82,7 @@ async fn nothing_secret_is_in_a_log_a_status_or_an_answer() {
     let server = url(stage.address(), "/ws/rooms/a?key=hush").replace("ws://", "ws://me:hush@");
     let arguments = ["--server", &server, "-H", "X-Key: hush"];
     for format in ["text", "json"] {
-        let set = [("RUST_LOG", "debug"), ("HOLDLINE_LINK_LOG_FORMAT", format)];
+        let set = [("RUST_LOG", "trace"), ("HOLDLINE_LINK_LOG_FORMAT", format)];
         let mut bridge = Bridge::start_with(&arguments, &set).await;
         bridge.is("OPEN").await;
         assert_eq!(bridge.post("/sh?timeout=60s", "a hushed message").await.status, 200);
