@@ -32,6 +32,7 @@ mod auth;
 mod front_door;
 mod handshake;
 mod limits;
+mod smuggling;
 mod subprotocols;
 // 7 Deploys.
 mod deploys;
@@ -58,8 +59,10 @@ mod tls_holding;
 // What is said on the wire, refused at start, and told in the books.
 mod books;
 mod ends;
+mod log_injection;
 mod protocol;
 mod refusals;
+mod secrecy;
 
 #[path = "../harness/mod.rs"]
 mod harness;
