@@ -91,7 +91,9 @@ async fn nothing_is_smuggled(address: SocketAddr, by_whom: &str) {
         let read = all_of(address, &request).await;
         let statuses = statuses(&read);
         let refused = statuses.iter().all(|status| (400..600).contains(status));
-        assert!(refused && statuses.len() == 1, "{by_whom}, {what}: {read:?}");
+        // HTTP/0.9 has no head, so that there is no status to be told.
+        let told = usize::from(what != "no version");
+        assert!(refused && (told..=1).contains(&statuses.len()), "{by_whom}, {what}: {read:?}");
         assert!(!read.contains("holdline_connections"), "{by_whom}, {what}: {read}");
     }
 }
