@@ -30,6 +30,7 @@ mod terminal;
 // 6 Who gets in.
 mod auth;
 mod front_door;
+mod gateway_limits;
 mod handshake;
 mod limits;
 mod smuggling;
