@@ -178,6 +178,23 @@ async fn when_all_outboxes_together_hold_too_much_whoever_is_furthest_behind_goe
 }
 
 #[actix_rt::test]
+async fn all_outboxes_together_hold_their_total_to_the_byte() {
+    let house = House::new(|config| config.limits.outbox_bytes_total = 2 * 100);
+    let seats = [house.join(0, "lobby").unwrap(), house.join(0, "lobby").unwrap()];
+    let publish = |len| {
+        let message = Message::Binary(vec![0; len].into());
+        house.shards[0].publish(&room("lobby"), &frame::message(&message)).unwrap();
+    };
+    // Each with a header of two bytes, and counted once for both.
+    publish(58);
+    publish(38);
+    assert!(seats.iter().all(|seat| queued(&seat.outbox) == 100));
+    publish(0);
+    let gone = seats.iter().filter(|seat| *seat.outbox.why() == Some(Disconnect::Slow)).count();
+    assert!(gone > 0, "two bytes more than the total");
+}
+
+#[actix_rt::test]
 async fn shedding_comes_to_an_end_also_when_who_is_furthest_behind_is_ending_already() {
     let house = House::new(|config| config.limits.outbox_bytes_total = 2 * 100);
     let ending = house.join(0, "lobby").unwrap();

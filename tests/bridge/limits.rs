@@ -4,8 +4,9 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::bridge::{Bridge, ask, ask_patiently, freeze, problem, thaw};
-use crate::harness::{PATIENCE, Stage, http};
+use crate::bridge::{Bridge, ask, ask_patiently, freeze, problem, thaw, url};
+use crate::harness::relay::Relay;
+use crate::harness::{PATIENCE, Stage, http, until};
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_before_it_is_read() {
@@ -87,4 +88,61 @@ async fn more_bytes_at_once_than_allowed_cost_503_and_come_back_with_the_replies
     for _ in 0..3 {
         assert_eq!(bridge.post("/sh", &large).await.text(), large);
     }
+}
+
+#[tokio::test]
+async fn bytes_that_wait_to_be_sent_have_their_limit_too() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    relay.refuse();
+    let server = url(relay.address(), "/ws/echo");
+    let limits = ["--server", &server, "--queue-bytes-max", "10", "--queue-max", "100"];
+    let bridge = Bridge::start(&limits).await;
+    let ask_one = || tokio::spawn(ask_patiently(bridge.address, "Hello"));
+    let asked = [ask_one(), ask_one()];
+    bridge.has("queued", 2).await;
+    problem(&bridge.post("/sh", "!").await, 503, "queue_full", Some("no"));
+    relay.accept();
+    bridge.reconnects().await;
+    for asked in asked {
+        assert_eq!(asked.await.expect("it was asked").text(), "Hello");
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_ask_for_timeout_max_and_for_no_more() {
+    let stage = Stage::backend().start().await;
+    let limits = ["--timeout", "20s", "--timeout-max", "30s"];
+    let bridge = Bridge::to_echo(&stage, &limits).await;
+    assert_eq!(bridge.post("/sh?timeout=30s", "Hello").await.text(), "Hello");
+    let answer = bridge.post("/sh?timeout=30001ms", "Hello").await;
+    assert!(problem(&answer, 400, "bad_request", Some("no")).contains("--timeout-max"));
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_a_ping_unanswered_for_pong_timeout_is_lost() {
+    let mut stage = Stage::backend().start().await;
+    let limits = ["--ping-interval", "200ms", "--pong-timeout", "3s"];
+    let bridge = Bridge::to_echo(&stage, &limits).await;
+    freeze(&mut stage).await;
+    let look = async || bridge.link().await;
+    let lost = |link: &serde_json::Value| link["last_disconnect"]["reason"] == "no_pong";
+    until("a lost server", PATIENCE, look, lost).await;
+    thaw(&mut stage);
+}
+
+#[tokio::test]
+async fn no_wait_between_two_tries_is_longer_than_retry_max() {
+    let stage = Stage::backend().start().await;
+    let relay = Relay::to(stage.address()).await;
+    relay.refuse();
+    let server = url(relay.address(), "/ws/echo");
+    let bridge = Bridge::start(&["--server", &server, "--retry-max", "100ms"]).await;
+    // Waits that double from 100 ms to half a minute make a dozen tries in this time at the most,
+    // and on average eight.
+    let look = async || bridge.link().await;
+    let many = |link: &serde_json::Value| link["attempts"].as_u64().is_some_and(|it| it >= 40);
+    until("forty tries", PATIENCE, look, many).await;
+    relay.accept();
+    bridge.is("OPEN").await;
 }

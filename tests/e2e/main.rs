@@ -29,6 +29,7 @@ mod slow_peers;
 mod terminal;
 // 6 Who gets in.
 mod auth;
+mod exact_limits;
 mod front_door;
 mod gateway_limits;
 mod handshake;
