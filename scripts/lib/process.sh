@@ -21,7 +21,8 @@ process_started() {
 
 process_is_alive() {
   local pid started
-  pid=$(process_pid "$1") || return
+  # With its number: a bare `return` in an EXIT trap gives the status from before the trap.
+  pid=$(process_pid "$1") || return 1
   started=$(process_started "$pid")
   [ -n "$started" ] && [ "$started" = "$(tail -n 1 "$run/$1.process")" ]
 }
