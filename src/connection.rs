@@ -75,6 +75,8 @@ pub struct Connection {
     record: Record,
     heartbeat: Heartbeat,
     pace: Option<Pace>,
+    /// The same for pings and pongs, which are no messages.
+    control_pace: Option<Pace>,
     alarm: Alarm,
     /// Frames of the peer that the heartbeat knows of.
     frames_known: u64,
@@ -112,6 +114,10 @@ impl Connection {
             record: Record::open(&seat.entry.caller, &user_agent, node.metrics()),
             heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new()),
             pace: config.limits.messages_per_second.map(|limit| Pace::new(limit, now)),
+            control_pace: config
+                .limits
+                .messages_per_second
+                .map(|limit| Pace::of_control(limit, now)),
             alarm: Alarm::default(),
             frames_known: 0,
             frames_noted: 0,
@@ -185,6 +191,11 @@ impl Connection {
     }
 
     fn receive(&mut self, message: actix_ws::Message) {
+        let is_control = matches!(message, actix_ws::Message::Ping(_) | actix_ws::Message::Pong(_));
+        let too_fast = |pace: &mut Pace| !pace.allows(Instant::now());
+        if is_control && self.control_pace.as_mut().is_some_and(too_fast) {
+            return self.end(Disconnect::RateLimited);
+        }
         match message {
             actix_ws::Message::Text(text) => self.act_on(Message::Text(text)),
             actix_ws::Message::Binary(bytes) => self.act_on(Message::Binary(bytes)),

@@ -3,6 +3,10 @@
 
 use std::time::Instant;
 
+/// Pings and pongs that any peer may send in a second: the pongs that it owes us, and what keeps
+/// its own heartbeat, may come together with others.
+const CONTROL_FRAMES: u32 = 10;
+
 /// A token bucket that holds one second's worth of messages.
 #[derive(Debug)]
 pub struct Pace {
@@ -16,6 +20,11 @@ impl Pace {
     pub fn new(per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(per_second);
         Self { per_second, tokens: per_second, filled: now }
+    }
+
+    /// Allows as many pings and pongs as messages, and ten a second at least.
+    pub fn of_control(per_second: u32, now: Instant) -> Self {
+        Self::new(per_second.max(CONTROL_FRAMES), now)
     }
 
     /// Whether one more message is within the limit at `now`.
@@ -36,6 +45,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_heartbeat_is_within_every_limit() {
+        let start = Instant::now();
+        for (limit, allowed) in [(1, 10), (10, 10), (300, 300)] {
+            let mut pace = Pace::of_control(limit, start);
+            assert_eq!((0..1000).filter(|_| pace.allows(start)).count(), allowed);
+        }
+    }
 
     #[test]
     fn a_second_worth_may_come_at_once_and_then_at_the_rate() {

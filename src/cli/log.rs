@@ -1,7 +1,11 @@
 //! How a log line looks: text for people, JSON for collectors.
 //! Leaves to `RUST_LOG` which lines there are.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use env_logger::{Builder, Env, fmt::Formatter};
 use holdline::config::LogFormat;
@@ -14,13 +18,23 @@ use log::{
 /// out, and its line for every malformed request: anybody could fill a disk with these.
 const FILTER: &str = "info,actix_server=warn,actix_http=off";
 
+/// Who says again and again that no connection can be accepted, and how often that is passed on:
+/// actix tries each listener twice a second, for as long as there are no descriptors.
+const ACCEPTOR: &str = "actix_server::accept";
+const SELDOM: Duration = Duration::from_secs(1);
+
 /// Starts logging to standard error.
 pub(super) fn start(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or(FILTER));
-    match format {
-        LogFormat::Text => builder.format(text),
-        LogFormat::Json => builder.format(json),
+    let line = match format {
+        LogFormat::Text => text,
+        LogFormat::Json => json,
     };
+    let told = Mutex::new(None);
+    builder.format(move |out, record| match is_too_soon(record.target(), &told, Instant::now()) {
+        true => Ok(()),
+        false => line(out, record),
+    });
     builder.init();
 }
 
@@ -41,6 +55,19 @@ fn one_line(message: &str) -> String {
         }
     }
     line
+}
+
+/// Whether the acceptor has been heard a moment ago, at `told`.
+fn is_too_soon(target: &str, told: &Mutex<Option<Instant>>, now: Instant) -> bool {
+    if target != ACCEPTOR {
+        return false;
+    }
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let too_soon = told.is_some_and(|told| now < told + SELDOM);
+    if !too_soon {
+        *told = Some(now);
+    }
+    too_soon
 }
 
 /// `TIME LEVEL words key=value …`.
@@ -121,6 +148,16 @@ mod tests {
         let mut text = String::new();
         let _ = kv::Source::visit(&("key", value.into()), &mut Text(&mut text));
         text
+    }
+
+    #[test]
+    fn an_acceptor_that_cannot_accept_is_heard_once_a_second_and_all_others_always() {
+        let (told, start) = (Mutex::default(), Instant::now());
+        let times = [0, 500, 999, 1000, 1500, 2100].map(Duration::from_millis);
+        let heard = times.map(|at| !is_too_soon(ACCEPTOR, &told, start + at));
+        assert_eq!(heard, [true, false, false, true, false, true]);
+        assert!(!is_too_soon("holdline::connection", &told, start));
+        assert!(!is_too_soon("holdline::connection", &told, start));
     }
 
     #[test]
