@@ -115,7 +115,7 @@ fn directives() -> BTreeSet<String> {
                 true => name.ends_with(*end),
                 false => name == end,
             };
-            !name.starts_with('#') && DIRECTIVES.iter().any(|end| called(&end))
+            !name.starts_with('#') && DIRECTIVES.iter().any(called)
         });
         found.extend(limits.map(str::to_owned));
     }

@@ -52,7 +52,8 @@ impl Client {
 
     async fn says(&mut self, text: &str) {
         let line = format!("{text}\n");
-        timeout(PATIENCE, self.input.write_all(line.as_bytes())).await.unwrap().unwrap();
+        let written = timeout(PATIENCE, self.input.write_all(line.as_bytes())).await;
+        written.expect("it reads").expect("it is there");
     }
 
     async fn hears(&mut self, text: &str) {
@@ -68,7 +69,8 @@ impl Client {
     async fn leaves(mut self) {
         // Whoever still reads it waits no longer.
         drop(self.input);
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let status =
+            timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
         assert!(status.success(), "the closing handshake: {status:?}");
     }
 }
