@@ -3,16 +3,28 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Everything written so far; clones share it.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<String>>>);
+pub struct Log(Arc<Mutex<Vec<String>>>, Arc<AtomicBool>);
 
 impl Log {
-    /// Appends what was just written.
+    /// Appends what was just written; waits while nobody reads it.
     pub fn push(&self, line: String) {
+        while self.1.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.all().push(line);
+    }
+
+    /// Whether it is read. Whoever writes to a log that is not read has to wait, once the pipe is
+    /// full.
+    #[allow(dead_code, reason = "only the promise about a stalled worker stalls one")]
+    pub fn read(&self, reading: bool) {
+        self.1.store(!reading, Relaxed);
     }
 
     /// Every line so far.

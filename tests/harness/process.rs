@@ -90,11 +90,31 @@ impl Process {
 
     /// Its resident memory in bytes.
     pub fn resident_bytes(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it was since [`forget_peak`](Self::forget_peak), in bytes.
+    #[allow(dead_code, reason = "not every proof measures memory")]
+    pub fn peak_bytes(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    /// Lets its peak begin anew at what its resident memory is now, and tells how much that is.
+    ///
+    /// # Panics
+    /// Where that is not allowed (proc(5), `clear_refs`).
+    #[allow(dead_code, reason = "not every proof measures memory")]
+    pub fn forget_peak(&self) -> usize {
+        std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5").expect("a process of ours");
+        self.peak_bytes()
+    }
+
+    fn memory(&self, field: &str) -> usize {
         let status = File::open(format!("/proc/{}/status", self.id())).expect("it runs");
         BufReader::new(status)
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+            .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok())
             .map_or(0, |kilobytes: usize| kilobytes * 1024)
     }
 

@@ -29,7 +29,16 @@ pub struct Backend {
     pub process: Process,
     folder: PathBuf,
     file: PathBuf,
-    log_filter: String,
+    surroundings: Surroundings,
+}
+
+/// What a backend is started in, beside its configuration.
+#[derive(Clone, Default)]
+pub(super) struct Surroundings {
+    /// Variables of its environment.
+    pub(super) variables: Vec<(String, String)>,
+    /// Its limit of descriptors, soft and hard; none leaves it that of the test.
+    pub(super) descriptors: Option<usize>,
 }
 
 impl Backend {
@@ -39,7 +48,7 @@ impl Backend {
         folder: &Path,
         number: usize,
         settings: &[(String, Value)],
-        log_filter: &str,
+        surroundings: &Surroundings,
     ) -> Self {
         let file = folder.join(format!("holdline-{number}.toml"));
         for _ in 0..5 {
@@ -51,7 +60,7 @@ impl Backend {
             }
             text.extend(settings.iter().map(|(key, value)| format!("{key} = {value}\n")));
             std::fs::write(&file, text).expect("the run folder is ours");
-            let mut process = serve(folder, &file, log_filter);
+            let mut process = serve(folder, &file, surroundings);
             if let Some((server, control)) = listening(&mut process).await {
                 return Self {
                     server,
@@ -59,7 +68,7 @@ impl Backend {
                     process,
                     folder: folder.to_owned(),
                     file,
-                    log_filter: log_filter.to_owned(),
+                    surroundings: surroundings.clone(),
                 };
             }
             let last_words = process.log.tail(10);
@@ -74,7 +83,7 @@ impl Backend {
     /// When it does not listen again.
     pub async fn restart(&mut self) {
         let before = self.process.log.clone();
-        self.process = serve(&self.folder, &self.file, &self.log_filter);
+        self.process = serve(&self.folder, &self.file, &self.surroundings);
         let found = listening(&mut self.process).await;
         let found = found.unwrap_or_else(|| panic!("no restart:\n{}", self.process.log.tail(10)));
         (self.server, self.control) = found;
@@ -119,11 +128,16 @@ impl Backend {
     }
 }
 
-fn serve(folder: &Path, file: &Path, log_filter: &str) -> Process {
+fn serve(folder: &Path, file: &Path, surroundings: &Surroundings) -> Process {
     let file = file.to_str().expect("a temporary path is text");
-    let set: Vec<_> =
-        Some(("RUST_LOG", log_filter)).filter(|set| !set.1.is_empty()).into_iter().collect();
-    Process::start(Path::new(BINARY), &["serve", "--config", file], folder, &set)
+    let set = surroundings.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let set: Vec<_> = set.collect();
+    let Some(limit) = surroundings.descriptors else {
+        return Process::start(Path::new(BINARY), &["serve", "--config", file], folder, &set);
+    };
+    let limit = format!("--nofile={limit}:{limit}");
+    let arguments = [&limit, BINARY, "serve", "--config", file];
+    Process::start(Path::new("prlimit"), &arguments, folder, &set)
 }
 
 /// Waits for the line that tells both addresses; none when it ended instead.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::backend::Surroundings;
 use super::{Backend, Gateway, Stage};
 use crate::harness::tls::Authority;
 
@@ -15,7 +16,7 @@ pub struct Builder {
     backends: usize,
     settings: Vec<(String, Value)>,
     variables: Vec<(String, String)>,
-    log_filter: String,
+    surroundings: Surroundings,
     directives: Vec<(String, Option<String>)>,
     tls: bool,
 }
@@ -23,8 +24,8 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(gateway: bool) -> Self {
         let (settings, variables, directives) = (Vec::new(), Vec::new(), Vec::new());
-        let log_filter = String::new();
-        Self { gateway, backends: 1, settings, variables, log_filter, directives, tls: false }
+        let surroundings = Surroundings::default();
+        Self { gateway, backends: 1, settings, variables, surroundings, directives, tls: false }
             .set("control.listen", "127.0.0.1:0")
             .set("server.workers", 1)
     }
@@ -63,8 +64,20 @@ impl Builder {
     }
 
     /// Which lines the backends log, as `RUST_LOG` spells it.
-    pub fn log(mut self, filter: &str) -> Self {
-        self.log_filter = filter.to_owned();
+    pub fn log(self, filter: &str) -> Self {
+        self.environment("RUST_LOG", filter)
+    }
+
+    /// Sets a variable of the backends' environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.surroundings.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How many descriptors each backend may have open.
+    #[allow(dead_code, reason = "only the promise about running out of them runs out of them")]
+    pub fn descriptors(mut self, limit: usize) -> Self {
+        self.surroundings.descriptors = Some(limit);
         self
     }
 
@@ -110,7 +123,7 @@ impl Builder {
         let mut backends = Vec::new();
         for number in 0..self.backends {
             backends.push(
-                Backend::start(folder.path(), number, &self.settings, &self.log_filter).await,
+                Backend::start(folder.path(), number, &self.settings, &self.surroundings).await,
             );
         }
         let authority = self.tls.then(|| Authority::new(folder.path()));
