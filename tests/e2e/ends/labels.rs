@@ -10,10 +10,12 @@ use crate::harness::peer::codec;
 use crate::harness::stage::Builder;
 use crate::harness::{Peer, Stage, Tcp, Vice, http, until, wait::PATIENCE};
 
-/// Through the end of `peer`: its code, ended by FIN, told alike everywhere.
+/// Through the end of `peer`: its code, TCP ended by FIN, told alike everywhere.
 async fn ends_with(stage: &mut Stage, mut peer: Peer, reason: &str, code: u16) {
     let end = peer.ended().await;
-    assert_eq!((end.code, end.tcp), (code, Tcp::Fin), "{end:?}");
+    // Where the peer still says something, it may meet a gateway that has closed already.
+    let talks = ["peer_closed", "callback_failed"].contains(&reason);
+    assert!(end.code == code && (end.tcp == Tcp::Fin || talks), "{end:?}");
     stage.ended_as(&peer, reason, &code.to_string()).await;
     let answer = is_told(stage, &peer.request, "OK", reason).await;
     assert_eq!(answer["code"], code, "{answer:#}");
