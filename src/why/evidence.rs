@@ -15,6 +15,9 @@ use super::{
 /// takes its time from one side of a gateway to the other.
 pub(super) const SLACK: i64 = 2 * SECOND;
 
+/// How far a gateway's own end may lie from that of its connections, which a busy machine sees late.
+const GATEWAY_SLACK: i64 = 5 * SECOND;
+
 /// Which logs there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Given {
@@ -151,10 +154,15 @@ impl Evidence {
         })
     }
 
+    /// Whether this moment of the gateway's error log could be that of its end with the gateway's.
+    pub(super) fn gateway_ended_at(&self, gateway: Moment) -> bool {
+        self.end().is_some_and(|end| (end - gateway + self.ahead).abs() <= GATEWAY_SLACK)
+    }
+
     /// Whether the gateway, or one of its workers, ended at the moment of its end.
     pub(super) fn gateway_ended(&self) -> Option<Kind> {
         let ends = |kind: &Kind| matches!(kind, Kind::WorkerDied(_) | Kind::Stopped);
-        let near = self.around.iter().filter(|fault| self.ended_at(fault.time));
+        let near = self.around.iter().filter(|fault| self.gateway_ended_at(fault.time));
         near.map(|fault| fault.kind).find(ends)
     }
 }

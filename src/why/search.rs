@@ -196,7 +196,7 @@ fn tells(fault: &Fault, evidence: &Evidence) -> bool {
         Kind::ShuttingDown => {
             worker.is_none_or(|worker| worker == fault.process) && evidence.lived_at(fault.time)
         }
-        Kind::Stopped | Kind::WorkerDied(_) => evidence.ended_at(fault.time),
+        Kind::Stopped | Kind::WorkerDied(_) => evidence.gateway_ended_at(fault.time),
         _ => false,
     }
 }

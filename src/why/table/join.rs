@@ -237,7 +237,10 @@ impl Join {
             .unwrap_or_else(|| (u64::MAX, self.hasher.hash_one((evidence.peer(), evidence.uri()))));
         let faults = self.faults.get(&by).map(Vec::as_slice).unwrap_or_default();
         evidence.faults = faults.iter().filter(|it| evidence.is_about(it)).cloned().collect();
-        let around = self.around.iter().filter(|fault| evidence.lived_at(fault.time));
+        let around = self
+            .around
+            .iter()
+            .filter(|fault| evidence.lived_at(fault.time) || evidence.gateway_ended_at(fault.time));
         evidence.around = around.cloned().collect();
         let verdict = verdict::judge(&evidence);
         let upgraded = evidence.access.as_ref().is_none_or(Access::is_upgraded);

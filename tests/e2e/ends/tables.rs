@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{Logs, is_told, line_of};
 use crate::harness::stage::{BINARY, Builder};
-use crate::harness::{Stage, until, wait::PATIENCE};
+use crate::harness::wait::{PATIENCE, undisturbed};
+use crate::harness::{Stage, until};
 
 /// The row of a cause.
 fn row<'a>(table: &'a Value, cause: &str) -> &'a Value {
@@ -97,27 +98,14 @@ fn of_format(name: &str) -> Builder {
         .directive("access_log", &format!("access.log {name}"))
 }
 
-#[tokio::test]
-async fn nginx_s_default_format_is_joined_by_address_path_and_time() {
+/// Two peers of these addresses, cut one right after the other at a gateway whose lines have
+/// no ids. None when the machine stood still: what is joined by time must be of one time in both logs.
+async fn cut_without_ids(from: [&str; 2]) -> Option<(Stage, [String; 2])> {
     let mut stage = of_format("combined").start().await;
-    let mut peer = stage.dial("/ws/echo").from("127.0.0.77").open().await;
-    peer.ended().await;
-    stage.ended_as(&peer, "peer_gone", "-").await;
-    let access = stage.proxy().log_file("access");
-    let text = async || fs::read_to_string(&access).expect("it is there");
-    until("the gateway's line", PATIENCE, text, |text| text.contains("127.0.0.77")).await;
-    let answer = Logs::of(&mut stage).say(&peer.request, "gateway_read_timeout");
-    assert_eq!(answer["doubt"], Value::Null, "{answer:#}");
-    assert_eq!(answer["evidence"].as_array().map(Vec::len), Some(4), "{answer:#}");
-    let (table, _) = Logs::of(&mut stage).ask(&[]);
-    assert_eq!(row(&table, "gateway_read_timeout")["count"], 1, "{table:#}");
-    assert!(table["missing"].to_string().contains("$request_id"), "{table:#}");
-}
-
-#[tokio::test]
-async fn two_ends_of_one_address_in_one_second_are_told_to_be_ambiguous_without_ids() {
-    let mut stage = of_format("combined").start().await;
-    let mut peers = [stage.connect("/ws/echo").await, stage.connect("/ws/echo").await];
+    let mut peers = [
+        stage.dial("/ws/echo").from(from[0]).open().await,
+        stage.dial("/ws/echo").from(from[1]).open().await,
+    ];
     for peer in &mut peers {
         peer.ended().await;
         stage.ended_as(peer, "peer_gone", "-").await;
@@ -125,13 +113,34 @@ async fn two_ends_of_one_address_in_one_second_are_told_to_be_ambiguous_without_
     let access = stage.proxy().log_file("access");
     let text = async || fs::read_to_string(&access).expect("it is there");
     until("both lines", PATIENCE, text, |text| text.matches("/ws/echo").count() == 2).await;
-    let (answer, _) = Logs::of(&mut stage).ask(&[&peers[0].request]);
-    assert_eq!(answer["cause"], "gateway_read_timeout");
-    assert!(
-        answer["doubt"].as_str().is_some_and(|doubt| doubt.contains("log_format")),
-        "{answer:#}"
-    );
-    let (text, _) = Logs::of(&mut stage).read(&[&peers[0].request]);
+    let requests = peers.map(|peer| peer.request.clone());
+    let (answer, _) = Logs::of(&mut stage).ask(&[&requests[0]]);
+    (answer["cause"] == "gateway_read_timeout").then_some((stage, requests))
+}
+
+#[tokio::test]
+async fn nginx_s_default_format_is_joined_by_address_path_and_time() {
+    let attempt = async || cut_without_ids(["127.0.0.77", "127.0.0.78"]).await;
+    let (mut stage, [request, _]) = undisturbed("a cut without ids", attempt).await;
+    let answer = Logs::of(&mut stage).say(&request, "gateway_read_timeout");
+    assert_eq!(answer["doubt"], Value::Null, "{answer:#}");
+    assert_eq!(answer["evidence"].as_array().map(Vec::len), Some(4), "{answer:#}");
+    let (table, _) = Logs::of(&mut stage).ask(&[]);
+    assert_eq!(row(&table, "gateway_read_timeout")["count"], 2, "{table:#}");
+    assert!(table["missing"].to_string().contains("$request_id"), "{table:#}");
+}
+
+#[tokio::test]
+async fn two_ends_of_one_address_in_one_second_are_told_to_be_ambiguous_without_ids() {
+    let attempt = async || {
+        let cut = cut_without_ids(["127.0.0.77"; 2]).await;
+        let (mut stage, [request, _]) = cut?;
+        let (answer, _) = Logs::of(&mut stage).ask(&[&request]);
+        let doubt = answer["doubt"].as_str()?;
+        assert!(doubt.contains("log_format"), "{answer:#}");
+        Some(Logs::of(&mut stage).read(&[&request]).0)
+    };
+    let text = undisturbed("two cuts in one second", attempt).await;
     assert!(text.contains("\nNot certain: "), "{text}");
 }
 
