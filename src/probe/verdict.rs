@@ -56,8 +56,12 @@ impl Known<'_> {
                 );
                 (Verdict::Bad, words)
             }
-            (None, _) if *pings < 2 && self.finished == Finished::Interrupted => {
-                (Verdict::Unknown, "one ping came; whether more do was not waited for".to_owned())
+            (None, _) if *pings < 2 => {
+                let words = format!(
+                    "one ping came, and no other within {watched:.1} s: whether that is the first of \
+                     many was not seen"
+                );
+                (Verdict::Unknown, words)
             }
             (None, _) => {
                 let every = self.every();

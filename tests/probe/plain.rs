@@ -39,6 +39,8 @@ pub struct Manner {
     pub age: Option<(Duration, Cut)>,
     /// Pings so often.
     pub pings: Option<Duration>,
+    /// Pings once only.
+    pub once: bool,
     /// Cuts who has not answered a ping for so long.
     pub pong_within: Option<(Duration, Cut)>,
     /// Answers no ping.
@@ -159,7 +161,8 @@ impl Serving {
                     Some(cut) => return Some(cut),
                     None if self.due.is_some_and(|due| due <= at) => {
                         let _ = stream.write_all(&frames::frame(PING, b"well?")).await;
-                        self.due = self.manner.pings.map(|every| at + every);
+                        let again = self.manner.pings.filter(|_| !self.manner.once);
+                        self.due = again.map(|every| at + every);
                         self.asked = self.asked.or(Some(at));
                     }
                     None => {
