@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::wait::undisturbed;
 use crate::plain::{Cut, Manner, Plain};
-use crate::probing::{Probing, probe};
+use crate::probing::{Probing, Report, probe};
 
 #[tokio::test]
 async fn max_ends_it_in_time_with_what_is_known() {
@@ -41,14 +41,16 @@ async fn ctrl_c_ends_it_with_what_is_known() {
 }
 
 #[tokio::test]
-async fn progress_is_told_on_standard_error_and_the_report_on_standard_output() {
+async fn progress_is_told_on_standard_error_and_the_report_on_standard_output_by_its_names() {
     let idle = Some((Duration::from_secs(1), Cut::Fin));
     let server = Plain::start(Manner { idle, ..Manner::default() }).await;
     let url = server.url();
-    let (loud, quiet) = tokio::join!(
+    let (loud, quiet, json) = tokio::join!(
         Probing::starts(&[&url, "--max", "60s"]).ended(),
-        Probing::starts(&[&url, "--max", "60s", "--quiet"]).ended()
+        Probing::starts(&[&url, "--max", "60s", "--quiet"]).ended(),
+        probe(&url, &[])
     );
+    holds_every_name(&json, &url);
     assert!(loud.errors.lines().count() >= 3, "{loud}");
     assert_eq!(quiet.errors, "", "{quiet}");
     for report in [loud, quiet] {
@@ -61,12 +63,9 @@ async fn progress_is_told_on_standard_error_and_the_report_on_standard_output() 
     }
 }
 
-#[tokio::test]
-async fn the_json_report_holds_every_name_that_is_promised() {
-    let idle = Some((Duration::from_secs(1), Cut::Fin));
-    let server = Plain::start(Manner { idle, ..Manner::default() }).await;
-    let report = probe(&server.url(), &[]).await;
-    report.says("/url", server.url());
+/// Every name that is promised is there.
+fn holds_every_name(report: &Report, url: &str) {
+    report.says("/url", url);
     let said = report.at("");
     for name in [
         "url",

@@ -57,16 +57,23 @@ async fn a_path_that_forgets_is_a_black_hole_and_its_timeout_is_narrowed_to_the_
     let hole = forgets(4000, Late::Nothing).await;
     let touchy = forgets(4000, Late::Reset).await;
     let short = forgets(1600, Late::Nothing).await;
-    let urls = [&hole, &touchy, &short].map(Nat::url);
-    let (hole, touchy, short) = tokio::join!(
+    // The shorter the timeout, the more soundings are still out when it is narrowed.
+    let crowd = Plain::start(Manner::default()).await;
+    let crowded = Nat::to(crowd.address, Duration::from_millis(1500), Late::Nothing).await;
+    let urls = [&hole, &touchy, &short, &crowded].map(Nat::url);
+    let (hole, touchy, short, crowded) = tokio::join!(
         measured(&urls[0], 4.0, &[]),
         measured(&urls[1], 4.0, &[]),
-        narrowed(&urls[2], 1.6, "300ms", 0.3)
+        narrowed(&urls[2], 1.6, "300ms", 0.3),
+        measured(&urls[3], 1.5, &["--send", "hello", "--send-interval", "1s"])
     );
+    let most = crowd.book().most;
+    assert!(most <= 24, "{most} at a time: {crowded}");
     touchy.says("/cut/how", "reset_when_spoken_to");
     hole.says("/cut/how", "black_hole");
     short.says("/cut/how", "black_hole");
-    for (report, precision) in [(hole, 1.0), (touchy, 1.0), (short, 0.3)] {
+    crowded.says("/cut/how", "black_hole");
+    for (report, precision) in [(hole, 1.0), (touchy, 1.0), (short, 0.3), (crowded, 1.0)] {
         report.ends(1, "bad").says("/idle_timeout/narrowed", true).says("/reset_by", "pings");
         report.says("/cut/code", ()).says("/maximum_age_seconds", ());
         let [least, most] = bounds(&report).expect("bounds");

@@ -10,7 +10,7 @@ async fn the_subprotocol_is_told_as_the_server_agreed_to_it() {
     let tells = async |kind| {
         let server = Foreign::start(kind).await;
         let url = format!("ws://{}/echo", server.address());
-        let report = probe(&url, &["--max", "2s", "-s", "chat.v1"]).await;
+        let report = probe(&url, &["--max", "1s", "-s", "chat.v1"]).await;
         report.says("/handshake/status", 101).says("/finished", "max");
         let address = server.address().to_string();
         report.says("/handshake/address", address).says("/handshake/subprotocol", "chat.v1");
@@ -26,7 +26,7 @@ async fn the_server_s_name_and_extensions_are_told_and_what_it_did_not_agree_to_
     let (named, nameless) = (Plain::start(named).await, Plain::start(Manner::default()).await);
     let (named, nameless) = (named.url(), nameless.url());
     let (named, nameless) =
-        tokio::join!(probe(&named, &["--max", "2s"]), probe(&nameless, &["--max", "2s"]));
+        tokio::join!(probe(&named, &["--max", "1s"]), probe(&nameless, &["--max", "1s"]));
     named.says("/handshake/server", "teapot/1.2").says("/handshake/subprotocol", ());
     named.says("/handshake/extensions", "permessage-deflate");
     nameless.says("/handshake/server", ()).says("/handshake/extensions", ());

@@ -21,7 +21,8 @@ fn is_a_gateway_s_cut(report: &Report, timeout: f64) {
         bound.unwrap_or_else(|| panic!("no {it}: {report}"))
     });
     let seconds = report.number(IDLE).expect("it was measured");
-    assert!(least <= seconds && seconds <= most && most - least <= 1.0, "{report}");
+    // A tenth more than the precision is what a sounding may be late.
+    assert!(least <= seconds && seconds <= most && most - least <= 1.1, "{report}");
     let safe = report.number("/safe_ping_interval_seconds").expect("there is one");
     assert!(safe > 0.0 && safe <= timeout / 2.0, "{safe} s is not safe: {report}");
 }

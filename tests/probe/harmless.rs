@@ -67,7 +67,7 @@ async fn no_connection_is_left_open_and_there_are_few_at_a_time() {
 #[tokio::test]
 async fn what_a_server_is_asked_is_what_was_given_to_ask() {
     let server = Plain::start(Manner::default()).await;
-    let more = ["--max", "2s", "-H", "X-Probe: yes", "-o", "https://here.example"];
+    let more = ["--max", "1s", "-H", "X-Probe: yes", "-o", "https://here.example"];
     let report = probe(&server.url(), &more).await;
     let seen = server.book().seen;
     assert!(!seen.is_empty(), "{report}");

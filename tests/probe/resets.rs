@@ -21,23 +21,15 @@ async fn wants_data() -> Plain {
 }
 
 #[tokio::test]
-async fn a_timer_that_only_data_resets_is_found_when_data_may_be_sent() {
-    let server = wants_data().await;
-    let report = undisturbed("an idle timeout", async || {
-        let report = probe(&server.url(), &["--send", "hello", "--send-interval", "1s"]).await;
+async fn a_timer_that_only_data_resets_is_found_by_data_and_not_guessed_without() {
+    let (asked, alone) = (wants_data().await, wants_data().await);
+    let (asked_url, alone_url) = (asked.url(), alone.url());
+    let with_data = undisturbed("an idle timeout", async || {
+        let report = probe(&asked_url, &["--send", "hello", "--send-interval", "1s"]).await;
         report.is_near(IDLE, 3.0).then_some(report)
     });
-    let report = report.await;
-    report.ends(1, "bad").says("/reset_by", "data").says("/cut/code", 4008);
-    let said: Vec<_> = server.book().seen.into_iter().flat_map(|seen| seen.frames).collect();
-    assert!(said.iter().any(|frame| *frame == (TEXT, b"hello".to_vec())), "nothing was sent");
-}
-
-#[tokio::test]
-async fn without_data_to_send_it_is_not_claimed_that_pings_reset_the_timer() {
-    let server = wants_data().await;
-    let report = undisturbed("a cut", async || {
-        let report = probe(&server.url(), &[]).await;
+    let without = undisturbed("a cut", async || {
+        let report = probe(&alone_url, &[]).await;
         let idle = report.number(IDLE).or(report.number("/maximum_age_seconds"));
         let near = idle.is_some_and(|idle| (idle - 3.0).abs() <= 1.0);
         if !near {
@@ -45,12 +37,18 @@ async fn without_data_to_send_it_is_not_claimed_that_pings_reset_the_timer() {
         }
         near.then_some(report)
     });
-    let report = report.await;
-    assert_eq!(report.code, Some(1), "{report}");
-    assert_ne!(report.text("/reset_by"), "pings", "{report}");
+    let (with_data, without) = tokio::join!(with_data, without);
+    with_data.ends(1, "bad").says("/reset_by", "data").says("/cut/code", 4008);
+    assert!(said(&asked).contains(&(TEXT, b"hello".to_vec())), "nothing was sent");
+
+    assert_eq!(without.code, Some(1), "{without}");
+    assert_ne!(without.text("/reset_by"), "pings", "{without}");
     // Whatever it is, who says something that often is not cut for silence.
-    let safe = report.number("/safe_ping_interval_seconds").expect("there is one");
-    assert!(safe <= 1.5, "{safe} s is not safe: {report}");
-    let said: Vec<_> = server.book().seen.into_iter().flat_map(|seen| seen.frames).collect();
-    assert!(said.iter().all(|(opcode, _)| *opcode > 7), "data was sent unasked: {said:?}");
+    let safe = without.number("/safe_ping_interval_seconds").expect("there is one");
+    assert!(safe <= 1.5, "{safe} s is not safe: {without}");
+    assert!(said(&alone).iter().all(|(opcode, _)| *opcode > 7), "data was sent unasked");
+}
+
+fn said(server: &Plain) -> Vec<(u8, Vec<u8>)> {
+    server.book().seen.into_iter().flat_map(|seen| seen.frames).collect()
 }
