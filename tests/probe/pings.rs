@@ -18,11 +18,7 @@ async fn pings(milliseconds: u64, pong_within: Option<(Duration, Cut)>) -> Plain
 
 /// The period is what it was set to, within what a busy machine adds.
 fn has_period(report: &Report, seconds: f64) -> bool {
-    let near = report.number(PERIOD).is_some_and(|period| (period - seconds).abs() <= 0.3);
-    if !near {
-        eprintln!("the period is not {seconds}: {report}");
-    }
-    near
+    report.is_within(0.3, PERIOD, seconds)
 }
 
 #[tokio::test]
@@ -60,7 +56,7 @@ async fn how_a_server_ends_who_does_not_answer_its_pings_is_told() {
     let look = async |url: &str| {
         undisturbed("an end without a pong", async || {
             let report = probe(url, &["--max", "7s"]).await;
-            let after = report.is_near("/unanswered_pings/after_seconds", 1.5);
+            let after = report.is_within(0.5, "/unanswered_pings/after_seconds", 1.5);
             (after && has_period(&report, 1.0) && report.code == Some(0)).then_some(report)
         })
         .await

@@ -147,9 +147,14 @@ impl Report {
     /// Whether this number is there and within a second of `expected`: the precision that is
     /// promised. Tells on standard error when not, because the measurement is then made anew.
     pub fn is_near(&self, pointer: &str, expected: f64) -> bool {
-        let near = self.number(pointer).is_some_and(|found| (found - expected).abs() <= 1.0);
+        self.is_within(1.0, pointer, expected)
+    }
+
+    /// The same, for what must be told more sharply.
+    pub fn is_within(&self, seconds: f64, pointer: &str, expected: f64) -> bool {
+        let near = self.number(pointer).is_some_and(|found| (found - expected).abs() <= seconds);
         if !near {
-            eprintln!("{pointer} is not within a second of {expected}: {self}");
+            eprintln!("{pointer} is not within {seconds} s of {expected}: {self}");
         }
         near
     }
