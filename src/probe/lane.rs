@@ -123,7 +123,10 @@ impl Lane {
                 event = self.line.event() => match event {
                     // It is over now, and not when TCP ends: a server may wait for the answer, which
                     // who is silent does not give.
-                    Ok(Event::Close) => return Over::Ended(self.line.closed().cloned().unwrap_or(End::Fin)),
+                    Ok(Event::Close) => {
+                        let end = self.line.closed().cloned();
+                        return Over::Ended(end.unwrap_or(End::Fin));
+                    }
                     Ok(event) => if let Some(fate) = self.seen(event).await {
                         return Over::Ours(fate);
                     },
