@@ -62,12 +62,13 @@ compose_key_is_readable() {
 
 # The gateway that would be started, held against the settings that the backend's container would have.
 compose_judge() {
-  local next=$run/next
+  local next=$run/next tls_port=${GATEWAY_TLS_PORT:-}
   mkdir --parents "$next"
   cp --dereference "$root/deploy/nginx/nginx.conf" "$next/nginx.conf"
   # As docker-compose.yml and entrypoint.sh have it: the published port is the engine's business.
-  GATEWAY_PORT='' GATEWAY_STATUS_LISTEN=0.0.0.0:8081 HOLDLINE_BACKENDS=backend:9000 HOLDLINE_RESOLVER=127.0.0.11 \
-    HOLDLINE_ROOM_BACKENDS=$(compose_room_backends) "$root/deploy/nginx/render" "$next/holdline.d"
+  GATEWAY_PORT='' GATEWAY_TLS_PORT='' GATEWAY_TLS_PUBLIC_PORT=$tls_port GATEWAY_STATUS_LISTEN=0.0.0.0:8081 \
+    HOLDLINE_BACKENDS=backend:9000 HOLDLINE_ROOM_BACKENDS=$(compose_room_backends) HOLDLINE_RESOLVER=127.0.0.11 \
+    "$root/deploy/nginx/render" "$next/holdline.d"
   # The container's user is nobody here.
   chmod -R a+rX "$next"
   compose build backend >&2

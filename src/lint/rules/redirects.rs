@@ -25,7 +25,7 @@ pub(super) fn check(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Finding
                          WebSocket clients do not follow";
             findings.add(Severity::Warning, RULE, some.place(), wrong, RIGHT);
         }
-        for condition in named(block.body(), "if") {
+        for condition in named(block.body(), "if").filter(|it| is_about_tls(it)) {
             if let Some(sometimes) = condition.body().iter().find(|it| redirects(it)) {
                 let wrong = "a handshake for which this condition holds is answered with a \
                              redirect, which WebSocket clients do not follow";
@@ -69,6 +69,13 @@ fn redirects(directive: &Directive) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a condition holds for all that come without TLS. A map may well leave handshakes out: of
+/// other conditions nobody here can be sure.
+fn is_about_tls(condition: &Directive) -> bool {
+    let signs = ["$scheme", "$https", "$server_port", "$http_x_forwarded_proto", "$ssl_protocol"];
+    condition.arguments().any(|argument| signs.iter().any(|sign| argument.contains(sign)))
 }
 
 /// A `rewrite` only answers what its expression matches.
