@@ -39,10 +39,10 @@ compose_check_settings() {
   GATEWAY_TLS_FOLDER=$(gateway_tls_folder)
   export GATEWAY_TLS_FOLDER
   [ -z "$GATEWAY_TLS_FOLDER" ] || have openssl || install_packages "to ask the certificate for its host names" openssl
-  local scratch status=0
+  local scratch status=0 published=${GATEWAY_TLS_PORT:-}
   scratch=$(mktemp --directory)
   # The ports in there are fixed, and here they may have an address before them.
-  GATEWAY_PORT='' GATEWAY_TLS_PORT='' GATEWAY_TLS_PUBLIC_PORT=${GATEWAY_TLS_PORT:-} HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' \
+  GATEWAY_PORT='' GATEWAY_TLS_PORT='' GATEWAY_TLS_PUBLIC_PORT=$published HOLDLINE_BACKENDS='' HOLDLINE_RESOLVER='' \
     "$root/deploy/nginx/render" "$scratch/holdline.d" || status=$?
   rm --recursive --force "$scratch"
   [ "$status" -eq 0 ] || exit "$status"

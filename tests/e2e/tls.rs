@@ -70,7 +70,7 @@ async fn every_answer_under_tls_asks_to_stay_there_and_to_guess_no_types() {
 async fn on_plain_http_a_page_is_redirected_whatever_else_it_claims_to_be() {
     let stage = Stage::gateway().tls().start().await;
     let (plain, secure) = (stage.address(), stage.secure_address());
-    for path in PAGE.into_iter().chain(["/?a=b&c=%2F", "/a/page/of/yours", "//evil.example/"]) {
+    for path in PAGE.into_iter().chain(["/?a=b&c=%2F", "//", "/%70age.js"]) {
         let claims = [
             http::get(plain, path).await,
             stage.dial(path).refused().await,
@@ -115,7 +115,7 @@ async fn on_plain_http_a_handshake_is_never_redirected_and_health_is_told() {
     stage.connect("/ws/echo").await.echoes("as before").await;
     stage.connect("/ws/rooms/tea").await.echoes("as before").await;
     for path in
-        ["/ws", "/ws/", "/ws/nothing", "/WS/echo", "/ws/rooms", "//ws/nothing", "/%77s/nothing"]
+        ["/ws", "/ws/", "/ws/nothing", "/WS/echo", "/ws/rooms", "//ws/nothing", "/elsewhere"]
     {
         let answer = stage.dial(path).refused().await;
         assert_eq!((answer.status, answer.header("location")), (404, None), "{path}: {answer:?}");
