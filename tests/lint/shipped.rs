@@ -53,6 +53,29 @@ fn the_shipped_gateway_has_no_finding_with_everything_set() {
 }
 
 #[test]
+fn the_shipped_gateway_has_no_finding_with_tls() {
+    let folder = rendered_with_tls();
+    let report = judged(&folder.path().join("nginx.conf"), &[]);
+    assert_eq!((found(&report), report.locations), (vec![], 4));
+}
+
+/// The same, and a certificate.
+fn rendered_with_tls() -> tempfile::TempDir {
+    let tls = tempfile::tempdir().expect("a temporary folder");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["chat.example".to_owned()]).expect("a good name");
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    let key = key.serialize_pem();
+    for (name, pem) in [("fullchain.pem", certificate), ("privkey.pem", key)] {
+        let file = tls.path().join(name);
+        std::fs::write(&file, pem).expect("the folder is ours");
+        let alone = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, alone).expect("the file is ours");
+    }
+    rendered(&[("GATEWAY_TLS_FOLDER", &tls.path().display().to_string())])
+}
+
+#[test]
 fn what_nginx_prints_of_the_shipped_gateway_is_read_alike() {
     let folder = rendered(&[("GATEWAY_PORT", "8765")]);
     let output = judge(folder.path(), "-T");
