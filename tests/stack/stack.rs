@@ -61,6 +61,8 @@ impl Stack {
             ("HOLDLINE_RUN_DIR", run.path().display().to_string()),
             ("HOLDLINE_ENV_FILE", run.path().join("backend.env").display().to_string()),
             ("GATEWAY_PORT", format!("127.0.0.1:{gateway}")),
+            // Whatever certificate lies in deploy/tls.
+            ("GATEWAY_TLS_FOLDER", String::new()),
             ("PROMETHEUS_PORT", format!("127.0.0.1:{prometheus}")),
             ("HOLDLINE_LINK_PORT", format!("127.0.0.1:{link}")),
             ("HOLDLINE_READ_TIMEOUT", read_timeout.to_owned()),
