@@ -127,7 +127,8 @@ async fn a_server_that_leaves_a_ping_unanswered_for_pong_timeout_is_lost() {
     freeze(&mut stage).await;
     let look = async || bridge.link().await;
     let lost = |link: &serde_json::Value| link["last_disconnect"]["reason"] == "no_pong";
-    until("a lost server", PATIENCE, look, lost).await;
+    let link = until("a lost server", PATIENCE, look, lost).await;
+    assert!(link["last_disconnect"].to_string().contains("within 3s"), "{link}");
     thaw(&mut stage);
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::handshake::opened_from;
 use crate::harness::peer::codec;
-use crate::harness::{PATIENCE, Stage, http};
+use crate::harness::{Event, PATIENCE, Stage, http};
 
 /// A correct handshake, to be spoilt.
 const HANDSHAKE: &str = "GET /ws/echo HTTP/1.1\r\nHost: node\r\nUpgrade: websocket\r\n\
@@ -119,8 +119,14 @@ async fn a_request_with_two_meanings_is_refused_by_the_control_listener() {
     let mut stage = Stage::backend().start().await;
     let mut peer = stage.connect("/ws/rooms/lobby").await;
     let control = stage.node().control;
-    let publish = "POST /rooms/lobby/messages HTTP/1.1\r\nHost: node\r\n";
-    let hidden = "POST /messages HTTP/1.1\r\nHost: node\r\nContent-Length: 8\r\n\r\nsmuggled";
+    let publish = "POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\n";
+    let hidden = "POST /messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nsmuggled";
+    // The control: what has one meaning is two requests.
+    let two = format!("{publish}Content-Length: 5\r\n\r\nhello{hidden}");
+    assert_eq!(statuses(&all_of(control, two.as_bytes()).await), [200, 200]);
+    for text in ["hello", "smuggled"] {
+        assert_eq!(peer.message().await, Event::Text(text.to_owned()));
+    }
     for fields in [
         format!("Content-Length: 5\r\nContent-Length: {}\r\n\r\nhello{hidden}", hidden.len() + 5),
         format!("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),
