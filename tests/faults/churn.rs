@@ -144,7 +144,9 @@ fn connect(address: SocketAddr, from: Ipv4Addr) -> TcpStream {
 async fn storms_of_resets_leave_nothing_behind_and_disturb_nobody() {
     undisturbed("the books after a storm of resets", async || {
         let mut watch = Watch::start();
-        let mut stage = Stage::backend().workers(2).log(QUIET).start().await;
+        // The swarm does not answer pings.
+        let unasked = Stage::backend().ping_interval("off");
+        let mut stage = unasked.workers(2).log(QUIET).start().await;
         let address = stage.address();
         let pause = Duration::from_millis(20);
         let neighbours = Neighbours::in_room(address, "/ws/rooms/steady", 200, pause).await;

@@ -28,6 +28,8 @@ async fn a_backend_at_its_limit_of_descriptors_refuses_with_words_and_over_it_re
         let mut stage = Stage::backend()
             .workers(2)
             .descriptors(LIMIT)
+            // The swarm does not answer pings.
+            .ping_interval("off")
             // Nobody is cut meanwhile: who holds a descriptor holds it.
             .set("server.handshake_timeout", "120s")
             .start()

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use holdline::disconnect::Disconnect;
+
 use crate::harness::tool::repository;
 
 const PAGE: &str = include_str!("../../docs/faults.md");
@@ -37,6 +39,9 @@ fn every_test_of_a_fault_is_on_the_page_and_no_goal_is_left_out() {
             let name = format!("faults/{file}::{test}");
             assert!(named.contains(&*name), "{name} is not on the page");
         }
+    }
+    for label in Disconnect::LABELS {
+        assert!(PAGE.contains(&format!("| `{label}` |")), "no row for {label}");
     }
     for goal in (2..=13).map(|number| format!("| R{number} |")) {
         assert!(PAGE.contains(&goal), "no row for {goal}");
