@@ -101,9 +101,8 @@ impl Report {
         if let Some(end) = &self.unanswered_pings {
             let code = end.code.map_or_else(String::new, |code| format!(" {code}"));
             let (after, how) = (end.after_seconds, end.how.replace('_', " "));
-            let words =
-                format!("ends whom it pings in vain: {how}{code}, {after:.1} s after the ping");
-            line(f, "no pong", &words)?;
+            let words = format!("{how}{code}, {after:.1} s after the first ping without one");
+            line(f, "who sends no pong", &words)?;
         }
         let age = match self.maximum_age_seconds {
             Some(age) => format!("{age:.1} s: every connection ended then, whatever it did"),
@@ -130,7 +129,11 @@ impl fmt::Display for Handshake {
         };
         let all = took.resolve + took.connect + took.tls + took.upgrade;
         write!(f, "101 from {address} in {all:.1} ms (look-up {:.1}, ", took.resolve)?;
-        write!(f, "TCP {:.1}, TLS {:.1}, upgrade {:.1})", took.connect, took.tls, took.upgrade)
+        write!(f, "TCP {:.1}, ", took.connect)?;
+        if took.tls > 0.0 {
+            write!(f, "TLS {:.1}, ", took.tls)?;
+        }
+        write!(f, "upgrade {:.1})", took.upgrade)
     }
 }
 
