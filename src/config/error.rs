@@ -2,6 +2,7 @@
 //! Finding it is left to `loader` and `rules`.
 
 use std::{
+    borrow::Cow,
     fmt,
     path::{Path, PathBuf},
 };
@@ -106,10 +107,11 @@ impl fmt::Display for Problem {
         match self {
             Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::UnknownKey { key, source, nearest } => {
-                write!(f, "{key} (from {source}): ")?;
+                write!(f, "{} (from {source}): ", plain(key))?;
                 write_unknown(f, key, source, *nearest)
             }
             Self::SetTwice { first, second } => {
+                let (first, second) = (plain(first), plain(second));
                 write!(f, "{first} and {second} set the same key: keep one of them")
             }
             Self::Value { key, value, source, rule } => {
@@ -134,6 +136,15 @@ fn write_unknown(
         (Some(key), Source::Variable(_)) => write!(f, "did you mean {}?", key.variable()),
         (Some(key), _) => write!(f, "did you mean {}?", key.name),
         (None, _) => f.write_str("`holdline config` lists them all"),
+    }
+}
+
+/// A name as somebody else wrote it: in quotes and escaped where it would be more than one line, do
+/// something to a terminal, or not be seen.
+pub(super) fn plain(name: &str) -> Cow<'_, str> {
+    match name.is_empty() || name.contains(char::is_control) {
+        true => Cow::Owned(format!("{name:?}")),
+        false => Cow::Borrowed(name),
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
 
 use ::config::{Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
 
-use super::{error::Problem, secret};
+use super::{
+    error::{Problem, plain},
+    secret,
+};
 
 /// Every variable of ours begins with this. Two underscores, because an orchestrator that knows a
 /// service called holdline sets variables such as `HOLDLINE_PORT` of its own.
@@ -33,7 +36,7 @@ impl fmt::Display for Source {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Variable(name) => f.write_str(name),
+            Self::Variable(name) => f.write_str(&plain(name)),
             Self::Code => f.write_str("code"),
         }
     }
@@ -50,12 +53,16 @@ pub(super) struct Found {
 /// What the file says. Without `required`, a file that is not there says nothing.
 pub(super) fn read_file(path: &Path, required: bool) -> Result<Option<Vec<Found>>, Problem> {
     // Read here and not by the config crate: it would also try `FILE.toml` and hide the reason.
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && !required => return Ok(None),
-        Err(error) => return Err(Problem::file(path, error.to_string())),
-    };
-    let table = File::from_str(&text, FileFormat::Toml).collect().map_err(|error| {
+    match fs::read_to_string(path) {
+        Ok(text) => read_text(path, &text).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound && !required => Ok(None),
+        Err(error) => Err(Problem::file(path, error.to_string())),
+    }
+}
+
+/// What the text of the file at `path` says.
+pub(super) fn read_text(path: &Path, text: &str) -> Result<Vec<Found>, Problem> {
+    let table = File::from_str(text, FileFormat::Toml).collect().map_err(|error| {
         let reason = match error {
             ::config::ConfigError::FileParse { cause, .. } => cause.to_string(),
             other => other.to_string(),
@@ -63,9 +70,9 @@ pub(super) fn read_file(path: &Path, required: bool) -> Result<Option<Vec<Found>
         Problem::file(path, reason)
     })?;
     let mut found = Vec::new();
-    flatten("", table.into(), &Source::File(path.to_owned()), &mut found);
+    flatten(None, table.into(), &Source::File(path.to_owned()), &mut found);
     found.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(Some(found))
+    Ok(found)
 }
 
 /// What the environment says: each variable that begins with [`PREFIX`].
@@ -108,14 +115,18 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Names each leaf by its path. An empty table is a leaf too, or a misspelt section would pass.
-fn flatten(path: &str, value: Value, source: &Source, found: &mut Vec<Found>) {
+/// Only the whole file has no path: a name may be empty, and is no key's either.
+fn flatten(path: Option<&str>, value: Value, source: &Source, found: &mut Vec<Found>) {
     match value.kind {
-        ValueKind::Table(table) if path.is_empty() || !table.is_empty() => {
+        ValueKind::Table(table) if path.is_none() || !table.is_empty() => {
             for (name, value) in table {
-                let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-                flatten(&path, value, source, found);
+                let path = path.map_or_else(|| name.clone(), |path| format!("{path}.{name}"));
+                flatten(Some(&path), value, source, found);
             }
         }
-        _ => found.push(Found { key: path.to_owned(), value, source: source.clone() }),
+        _ => {
+            let key = path.unwrap_or_default().to_owned();
+            found.push(Found { key, value, source: source.clone() });
+        }
     }
 }

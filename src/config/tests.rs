@@ -52,6 +52,27 @@ fn complaints(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
+fn a_name_with_control_characters_is_told_in_one_line_that_does_nothing_to_a_terminal() {
+    let said = complaints("[log]\n\"for\\nmat\" = 1\n\"\\u001b[2J\" = 2\n[\"\"]\n", &[]);
+    let beginnings =
+        [r#""" (from FILE)"#, r#""log.\u{1b}[2J" (from FILE)"#, r#""log.for\nmat" (from FILE)"#];
+    assert_eq!(said.len(), beginnings.len(), "{said:?}");
+    for (line, beginning) in said.iter().zip(beginnings) {
+        assert!(line.starts_with(beginning) && !line.contains(char::is_control), "{line:?}");
+    }
+    let said = complaints("", &[("HOLDLINE__LOG__\tA", "1")]);
+    assert!(!said.concat().contains(char::is_control), "{said:?}");
+}
+
+#[test]
+fn a_section_without_a_name_is_no_way_to_write_another() {
+    for text in ["[\"\"]", "[\"\".log]\nformat = \"json\"", "\"\" = 1"] {
+        let said = complaints(text, &[]);
+        assert!(said.len() == 1 && said[0].contains("is not a key"), "{text}: {said:?}");
+    }
+}
+
+#[test]
 fn without_file_and_variables_everything_is_the_documented_default() {
     let loaded = load("", &[]).expect("the default");
     assert_eq!(loaded.config, Config::default());
