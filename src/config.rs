@@ -3,6 +3,8 @@
 
 mod descriptors;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod key;
 mod loader;
 mod name;

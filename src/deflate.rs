@@ -7,6 +7,8 @@
 //! each receiver alone.
 
 mod deflater;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inflater;
 mod offer;
 

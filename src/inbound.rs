@@ -3,6 +3,8 @@
 
 mod assembly;
 mod close;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod header;
 mod mask;
 mod message;

@@ -37,6 +37,9 @@ mod control;
 mod deflate;
 #[allow(unreachable_pub)]
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[allow(unreachable_pub)]
+mod fuzzing;
 #[allow(unreachable_pub)]
 mod hub;
 mod listener;
@@ -58,6 +61,9 @@ mod upstream;
 mod visitor;
 
 pub use backend::serve;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use fuzzing::target;
 
 /// The pages of `docs/` that hold Rust, so that it compiles.
 #[cfg(doctest)]

@@ -4,6 +4,8 @@
 mod answer;
 mod base;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod path;
 mod request;
 

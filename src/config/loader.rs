@@ -65,9 +65,18 @@ pub(super) fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Error> {
-    let mut problems = Vec::new();
     let path = file.unwrap_or(Path::new(FILE_DEFAULT));
-    let in_file = source::read_file(path, file.is_some()).unwrap_or_else(|problem| {
+    judge(path, source::read_file(path, file.is_some()), variables)
+}
+
+/// The same with what the file at `path` says, if there is one.
+pub(super) fn judge(
+    path: &Path,
+    in_file: Result<Option<Vec<Found>>, Problem>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Error> {
+    let mut problems = Vec::new();
+    let in_file = in_file.unwrap_or_else(|problem| {
         problems.push(problem);
         None
     });
