@@ -93,13 +93,18 @@ impl Answer {
 }
 
 fn line(cited: Cited) -> Line {
-    // What a client made somebody write must not steer a terminal.
-    let text = cited.text.chars().flat_map(|letter| {
+    let text = harmless(&cited.text);
+    Line { time: moment::spell(cited.time), place: cited.place.to_string(), text }
+}
+
+/// Without control characters: what a client made somebody write must not steer a terminal.
+pub(super) fn harmless(text: &str) -> String {
+    let letters = text.chars().flat_map(|letter| {
         let plain = (!letter.is_control()).then_some(letter);
         let escaped = letter.is_control().then(|| letter.escape_default());
         plain.into_iter().chain(escaped.into_iter().flatten())
     });
-    Line { time: moment::spell(cited.time), place: cited.place.to_string(), text: text.collect() }
+    letters.collect()
 }
 
 fn sentence(evidence: &Evidence, cause: Cause, or: Option<Cause>) -> String {
@@ -126,7 +131,7 @@ fn sentence(evidence: &Evidence, cause: Cause, or: Option<Cause>) -> String {
     }
     let _ = write!(text, ": {}", cause.why());
     if let Some(reason) = &evidence.refused {
-        let _ = write!(text, " ({reason})");
+        let _ = write!(text, " ({})", harmless(reason));
     }
     if let Some(other) = or {
         let _ = write!(text, "; or else {} ended it: {}", other.who(), other.why());

@@ -112,8 +112,10 @@ impl Evidence {
     /// Whether a moment of the gateway's error log lies within its life.
     pub(super) fn lived_at(&self, gateway: Moment) -> bool {
         let Some(end) = self.end() else { return false };
-        let (at, begin) = (gateway - self.ahead, end - self.life().unwrap_or(0));
-        (begin - SLACK..=end + SLACK).contains(&at)
+        // A line may claim any length.
+        let begin = end.saturating_sub(self.life().unwrap_or(0)).saturating_sub(SLACK);
+        let at = gateway - self.ahead;
+        (begin..=end + SLACK).contains(&at)
     }
 
     /// Whether this moment of the gateway's error log is that of its end.

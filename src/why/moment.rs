@@ -29,7 +29,10 @@ pub(super) fn local(text: &str) -> Option<(Moment, i64)> {
 pub(super) fn msec(text: &str) -> Option<Moment> {
     let (seconds, milliseconds) = text.split_once('.')?;
     (milliseconds.len() == 3).then_some(())?;
-    Some(seconds.parse::<i64>().ok()? * SECOND + milliseconds.parse::<i64>().ok()?)
+    let seconds = seconds.parse::<i64>().ok()?.checked_mul(SECOND)?;
+    let moment = seconds.checked_add(milliseconds.parse().ok()?)?;
+    // A moment that no clock shows is none, so that no difference of two overflows.
+    Timestamp::from_millisecond(moment).is_ok().then_some(moment)
 }
 
 /// The error log's `2026/11/21 20:31:37`, which names no zone: the digits read as UTC.
@@ -68,7 +71,8 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_none() {
-        for text in ["", "-", "2026-11-21", "99/99/9999 99:99:99", "2026/13/41 25:61:61"] {
+        let far = "9223372036854775807.000";
+        for text in ["", "-", "2026-11-21", far, "99/99/9999 99:99:99", "2026/13/41 25:61:61"] {
             assert_eq!((rfc3339(text), local(text), msec(text)), (None, None, None), "{text}");
             assert_eq!(zoneless(text), None, "{text}");
         }

@@ -148,7 +148,7 @@ impl Search {
             return;
         }
         let (count, life) = (alike.len(), self.evidence.life().unwrap_or(0));
-        let distance = |access: &Access| (access.life.unwrap_or(life) - life).abs();
+        let distance = |access: &Access| access.life.unwrap_or(life).abs_diff(life);
         let closest = alike.into_iter().min_by_key(|(access, _)| distance(access));
         let Some((access, cited)) = closest else { return };
         if count > 1 {

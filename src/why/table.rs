@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     Logs, Unread,
-    answer::Span,
+    answer::{Span, harmless},
     cause::{Cause, Concern},
     verdict::Verdict,
 };
@@ -162,7 +162,7 @@ impl fmt::Display for Table {
             self.ends, self.plain_requests
         )?;
         for row in &self.rows {
-            let example = row.example.as_deref().map(|it| format!(" (such as {it})"));
+            let example = row.example.as_deref().map(|it| format!(" (such as {})", harmless(it)));
             writeln!(f, "{}{}: {}.", row.cause, example.unwrap_or_default(), row.advice)?;
         }
         for missing in &self.missing {

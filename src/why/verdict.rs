@@ -138,9 +138,10 @@ fn refused(evidence: &Evidence, access: &Access) -> Verdict {
         499 => Cause::ClientGaveUp,
         _ if limited => Cause::RefusedByLimit,
         _ if answered == Some(true) => Cause::RefusedByBackend,
-        _ if access.upstream.is_none() => Cause::RefusedByGateway,
+        // nginx refuses nothing by itself with these two, and a foreign format may name no backend.
         504 => Cause::BackendSilent,
         502 => Cause::NoBackend,
+        _ if access.upstream.is_none() => Cause::RefusedByGateway,
         _ => Cause::RefusedByBackend,
     })
 }
@@ -201,6 +202,18 @@ mod tests {
             let verdict = judge(&Evidence { given, ..seen.clone() });
             assert_eq!(names(verdict), ("client_hung_up", Some("gateway_read_timeout")));
             assert!(verdict.missing.is_some_and(|missing| missing.contains("error log")));
+        }
+    }
+
+    #[test]
+    fn a_backend_that_fails_is_named_where_the_format_names_no_backend() {
+        for (status, cause) in
+            [(502, "no_backend"), (504, "backend_silent"), (404, "refused_by_gateway")]
+        {
+            let mut access = access("OK");
+            access.status = status;
+            let seen = Evidence { given: ALL, access: Some(access), ..Evidence::default() };
+            assert_eq!(names(judge(&seen)), (cause, None), "{status}");
         }
     }
 
