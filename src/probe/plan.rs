@@ -25,6 +25,9 @@ const ABREAST: u32 = 6;
 /// A cut that can be seen is narrowed by one sounding after the other, this often: a server that
 /// looks around now and then never gives a sharper answer.
 const TRIES: usize = 3;
+/// A hole is narrowed this often, each time to a seventh: a server that refuses or contradicts what is
+/// asked must not be asked again and again.
+const ROUNDS: usize = 4;
 
 /// What the caller asked for.
 #[derive(Clone, Debug)]
@@ -79,7 +82,7 @@ impl Plan {
             let wanted = idle.timeout.saturating_sub(self.precision.mul_f64(0.9));
             let known = wanted <= idle.at_least || tried >= TRIES;
             (!known).then_some(wanted).into_iter().collect()
-        } else if idle.uncertainty() > self.precision {
+        } else if idle.uncertainty() > self.precision && tried < ROUNDS {
             let step = idle.uncertainty() / (ABREAST + 1);
             (1..=ABREAST).map(|n| idle.at_least + step * n).collect()
         } else {

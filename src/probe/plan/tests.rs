@@ -103,6 +103,7 @@ fn a_black_hole_is_narrowed_by_several_soundings_between_the_last_good_and_the_f
     ];
     let steps: Vec<_> = (9..=14).map(|silence| silence * S).collect();
     assert_eq!(narrow(&plan(360 * S), &records, 0, 20 * S), Narrowing::Sound(steps));
+    assert_eq!(narrow(&plan(360 * S), &records, ROUNDS, 20 * S), Narrowing::Done, "no hope");
     records.push(sounding(12 * S, Fate::Answered));
     records.push(sounding(13 * S, Fate::NoAnswer(5 * S)));
     assert_eq!(narrow(&plan(360 * S), &records, 1, 40 * S), Narrowing::Done);
