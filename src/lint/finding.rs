@@ -104,7 +104,9 @@ impl Findings {
             return;
         }
         let (file, line) = (at.file.to_owned(), at.line);
-        let (wrong, right) = (wrong.into(), right.into());
+        // What a configuration quotes must not steer a terminal.
+        let plain = |text: String| text.replace(char::is_control, "?");
+        let (wrong, right) = (plain(wrong.into()), plain(right.into()));
         self.0.push(Finding { file, line, rule, severity, wrong, right });
     }
 
