@@ -30,7 +30,7 @@ const PRECISION: Duration = Duration::from_secs(1);
 
 /// What to probe, and for how long.
 ///
-/// A probe opens up to 24 connections to the server, none of which sends a message unless
+/// A probe opens up to 24 connections at once to the server, none of which sends a message unless
 /// [`send`](Self::send) gives one.
 #[derive(Clone, Debug)]
 pub struct Probe {

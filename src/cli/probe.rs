@@ -19,8 +19,8 @@ const SEND_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// Measure how a path treats silent WebSocket connections, through any gateway to any server.
 ///
-/// Opens up to 24 connections that are silent in different ways: one writes nothing at all, one
-/// answers pings as a browser does, one pings, others break their silence once, each after another
+/// Opens up to 24 connections at once that are silent in different ways: one writes nothing at all,
+/// one answers pings as a browser does, one pings, others break their silence once, each after another
 /// time. From how each of them ends follow the idle timeout of the path, what resets it, who cuts,
 /// a maximum age, the server's own pings, and how often to ping. No message is sent unless --send
 /// gives one.

@@ -1,5 +1,5 @@
 //! What a probe has found, for people (`Display`) and for machines (`Serialize`).
-//! Leaves to `words.rs`: the sentences; to `findings.rs`: the findings.
+//! Leaves to `judgement.rs`: the sentences; to `findings.rs`: the findings.
 
 use serde::Serialize;
 
