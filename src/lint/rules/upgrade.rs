@@ -43,8 +43,21 @@ fn upgrade(way: &Way<'_>, findings: &mut Findings) {
             let wrong = "the header Upgrade is taken away: no handshake succeeds";
             findings.add(Severity::Error, RULE, set.place(), wrong, right);
         }
+        // A slip of the pen: nginx takes it for another header of the peer, and starts.
+        Some(set) if is_another_header(set.argument(2)) => {
+            let wrong = format!(
+                "Upgrade is `{}`, a header that no peer sends: no handshake succeeds",
+                set.argument(2)
+            );
+            findings.add(Severity::Error, RULE, set.place(), wrong, right);
+        }
         Some(_) => {}
     }
+}
+
+/// Whether a value is another header of the request than its Upgrade.
+fn is_another_header(value: &str) -> bool {
+    value.strip_prefix("$http_").is_some_and(|name| !name.eq_ignore_ascii_case("upgrade"))
 }
 
 fn connection(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Findings) {
