@@ -82,7 +82,7 @@ fn by_status(answer: &Answer, page: Option<&Answer>, url: &ServerUrl) -> Vec<Str
 
 /// What common servers say in the body, in lower case, when they miss a field of the handshake: actix-web,
 /// gorilla, ws for Node, websockets and aiohttp for Python, Tornado, Spring, and this backend.
-const SAYINGS: [(&str, &str); 19] = [
+const SAYINGS: [(&str, &str); 21] = [
     ("token not found in 'connection' header", "Connection"),
     ("\"connection\" must be \"upgrade\"", "Connection"),
     ("no connection upgrade", "Connection"),
@@ -101,6 +101,8 @@ const SAYINGS: [(&str, &str); 19] = [
     ("websocket version", "Sec-WebSocket-Version"),
     ("sec-websocket-version", "Sec-WebSocket-Version"),
     ("\"transport unknown\"", "transport"),
+    ("subprotocol", "subprotocol"),
+    ("sec-websocket-protocol", "subprotocol"),
     ("plain http request was sent to https port", "TLS"),
 ];
 
@@ -113,6 +115,12 @@ fn by_body(body: &str) -> Option<String> {
         "transport" => {
             return Some(
                 "this is Socket.IO: its address ends in /socket.io/?EIO=4&transport=websocket"
+                    .to_owned(),
+            );
+        }
+        "subprotocol" => {
+            return Some(
+                "the server minds the subprotocol: offer the one that it wants with --subprotocol"
                     .to_owned(),
             );
         }

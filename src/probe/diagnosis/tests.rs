@@ -40,6 +40,12 @@ fn the_field_that_a_server_misses_is_named() {
 }
 
 #[test]
+fn a_subprotocol_that_is_missed_is_no_header_that_was_dropped() {
+    let said = said("ws://a.example/", answer(400, &[], "Missing Sec-WebSocket-Protocol"), None);
+    assert!(said.contains("--subprotocol") && !said.contains("did not get"), "{said}");
+}
+
+#[test]
 fn a_status_without_a_known_saying_has_its_usual_meaning() {
     for (status, words) in [
         (200, "a page was served"),
