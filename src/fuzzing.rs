@@ -6,8 +6,11 @@ mod short;
 
 use crate::{config, deflate, inbound, rest};
 
+/// What is done with an input; it panics where a promise is broken.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also that of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+pub const TARGETS: [(&str, Target); 4] = [
     ("guard", inbound::fuzzing::target),
     ("inflate", deflate::fuzzing::target),
     ("config", config::fuzzing::target),

@@ -51,6 +51,18 @@ impl Cut {
         }
     }
 
+    /// How it looked, within a sentence.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::CloseFrame(code, text) if text.is_empty() => format!("close frame {code}"),
+            Self::CloseFrame(code, text) => format!("close frame {code} {text:?}"),
+            Self::Fin => "FIN without a close frame".to_owned(),
+            Self::Reset => "RST".to_owned(),
+            Self::BlackHole | Self::WhenSpokenTo(_) => self.label().replace('_', " "),
+            Self::Other(end) => end.to_string(),
+        }
+    }
+
     fn who(&self) -> &'static str {
         match self {
             Self::CloseFrame(1000 | 1001, _) => {

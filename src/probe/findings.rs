@@ -11,6 +11,10 @@ use super::{
 /// Two ends within this time of each other are one event. Measured lateness of timers and machines:
 /// nginx's lazy timers differ by 0.3 s.
 const TOGETHER: Duration = Duration::from_millis(700);
+/// Who is not older than this at its end was not wanted: no timer is so short.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// So many messages make a heartbeat.
+const BEATS: usize = 3;
 
 /// A timer that cuts silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +58,16 @@ pub(super) struct Findings {
     pub(super) age: Option<(Duration, Cut)>,
     /// Who answers no ping is ended this long after the first one, in this way.
     pub(super) unanswered: Option<(Duration, Cut)>,
+    /// Every connection was ended as soon as it was open; and how.
+    pub(super) at_once: Option<Cut>,
     /// All connections ended at this moment, whatever they did and however old they were.
     pub(super) together: Option<Duration>,
     /// The server's heartbeats: how many came, and the middle of the gaps between them.
     pub(super) pings: u64,
     pub(super) unasked_pongs: u64,
     pub(super) period: Option<Duration>,
+    /// The middle of the gaps between messages that the server sent by itself, where it sent several.
+    pub(super) speaks_every: Option<Duration>,
     /// The first one's age.
     pub(super) first_ping: Option<Duration>,
     /// The longest silence that a connection survived.
@@ -73,7 +81,8 @@ impl Findings {
         let mut findings = Self::default();
         findings.hear(records);
         findings.together = together(records);
-        if findings.together.is_none() {
+        findings.at_once = at_once(records);
+        if findings.together.is_none() && findings.at_once.is_none() {
             findings.age = age(records);
             findings.idle = findings.idle_of(records);
             findings.reset_by = findings.idle.as_ref().and_then(|idle| reset_by(records, idle));
@@ -92,6 +101,9 @@ impl Findings {
         self.unasked_pongs = heard.map_or(0, |record| record.pongs);
         self.first_ping =
             records.iter().filter_map(|record| record.pinged).map(|(first, _)| first).min();
+        let mut said = passive(records).map_or_else(Vec::new, |record| record.message_gaps.clone());
+        said.sort_unstable();
+        self.speaks_every = said.get(said.len() / 2).copied().filter(|_| said.len() >= BEATS);
         self.survived = records.iter().map(|record| record.survived).max().unwrap_or_default();
         self.passive_cut = passive(records).is_some_and(|record| record.cut().is_some());
     }
@@ -200,6 +212,15 @@ fn together(records: &[Record]) -> Option<Duration> {
     let all = ends().filter(|record| at(record).abs_diff(at(first)) <= TOGETHER).count();
     let living = records.iter().filter(|record| record.lives()).count();
     (apart && at(first).abs_diff(at(last)) <= TOGETHER && all > 2 && living == 0).then(|| at(first))
+}
+
+/// Nobody got older than a moment.
+fn at_once(records: &[Record]) -> Option<Cut> {
+    let opened = || records.iter().filter(|record| !matches!(record.fate, Fate::Refused(_)));
+    let young = |record: &Record| record.age <= AT_ONCE;
+    let cut = Cut::of(passive(records)?.cut()?);
+    let all = opened().all(|record| record.cut().is_some() && young(record));
+    (all && opened().count() > 2).then_some(cut)
 }
 
 /// The age at which those were cut that had given no cause: they pinged, or talked.

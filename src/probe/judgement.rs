@@ -19,6 +19,8 @@ use crate::dial::{Opened, Refusal};
 
 /// What to ping at where no timer showed: a third of the 60 s at which nginx cuts by default.
 const USUAL: Duration = Duration::from_secs(20);
+/// How late a ping may come that is meant for that.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// All that a run knows at its end.
 pub(super) struct Known<'a> {
@@ -38,6 +40,7 @@ pub(super) fn judge(known: Known<'_>) -> Report {
     let Known { plan, records, findings, elapsed, .. } = &known;
     let idle = findings.idle.as_ref();
     let cut = idle.map(|idle| &idle.cut).or(findings.age.as_ref().map(|(_, cut)| cut));
+    let cut = cut.or(findings.at_once.as_ref());
     let (interval, reason) = known.interval();
     Report {
         verdict,
@@ -57,7 +60,7 @@ pub(super) fn judge(known: Known<'_>) -> Report {
             code: cut.code(),
         }),
         maximum_age_seconds: findings.age.as_ref().map(|(age, _)| seconds(*age)),
-        safe_ping_interval_seconds: Some(seconds(interval)),
+        safe_ping_interval_seconds: findings.at_once.is_none().then(|| seconds(interval)),
         reason,
         known: known.alike(),
         notes: known.notes(),
@@ -158,6 +161,14 @@ impl Known<'_> {
                 return (round_down(*age / 3).min(USUAL), reason.to_owned());
             }
             let longest = self.findings.survived.as_secs_f64();
+            let rhythm = self.findings.pings > 0 || self.findings.speaks_every.is_some();
+            if rhythm && self.findings.survived < USUAL + MARGIN {
+                let reason = format!(
+                    "no silence was longer than {longest:.1} s, as the server speaks: how much more the \
+                     path takes was not seen"
+                );
+                return (round_down(self.findings.survived.min(USUAL)), reason);
+            }
             let reason =
                 "a third of the 60 s at which nginx cuts by default, as no idle timeout showed";
             return (USUAL, format!("{reason}; {longest:.1} s of silence were survived"));

@@ -1,10 +1,15 @@
 //! What else should be known of a probe: what hid something, what was in doubt.
 //! Leaves to `verdict.rs`: what it comes to.
 
+use std::time::Duration;
+
 use super::{
     judgement::Known,
     record::{Fate, Habit, Record},
 };
+
+/// Nobody pings so often on purpose.
+const ABSURD: Duration = Duration::from_millis(100);
 
 impl Known<'_> {
     pub(super) fn notes(&self) -> Vec<String> {
@@ -37,6 +42,12 @@ impl Known<'_> {
             notes.push(
                 "pings did not keep connections from ending: a maximum age, or a timer that only \
                  messages reset; --send tells the two apart"
+                    .to_owned(),
+            );
+        }
+        if self.findings.period.is_some_and(|period| period < ABSURD) {
+            notes.push(
+                "the server pings many times a second, which costs both sides and helps nobody"
                     .to_owned(),
             );
         }

@@ -72,6 +72,8 @@ pub(super) struct Record {
     pub(super) trips: Vec<Duration>,
     /// Messages that the server sent.
     pub(super) messages: u64,
+    /// The silence before each of them but the first, which may be a greeting.
+    pub(super) message_gaps: Vec<Duration>,
 }
 
 /// What a connection reports while it lives.
@@ -103,6 +105,7 @@ impl Record {
             gaps: Vec::new(),
             trips: Vec::new(),
             messages: 0,
+            message_gaps: Vec::new(),
         }
     }
 
@@ -123,6 +126,9 @@ impl Record {
             }
             Sight::Message(silence) => {
                 self.messages += 1;
+                if self.messages > 1 {
+                    keep(&mut self.message_gaps, silence);
+                }
                 self.survived = self.survived.max(silence);
             }
             Sight::Trip(trip) => keep(&mut self.trips, trip),

@@ -125,7 +125,9 @@ impl<P: FnMut(Progress)> Run<P> {
                 record.saw(sight);
                 if heartbeat && number == 0 && record.pings <= 2 {
                     let words = match (record.pings, record.gaps.last()) {
-                        (2, Some(gap)) => format!("the server pings, each {gap:.1?}"),
+                        (2, Some(gap)) => {
+                            format!("the server pings, every {:.1} s", gap.as_secs_f64())
+                        }
                         _ => "the server pings".to_owned(),
                     };
                     self.tell(words);
@@ -285,6 +287,9 @@ fn happened(record: &Record) -> Option<String> {
         Fate::Answered => Some(format!("a silence of {silence:.1} s was survived")),
         Fate::NoAnswer(_) => Some(match record.habit {
             Habit::Sounding(_) => format!("a ping after {silence:.1} s of silence has no answer"),
+            _ if record.trips.is_empty() => {
+                format!("a {kind} connection gets no answer to its pings")
+            }
             _ => format!("a {kind} connection gets no answer any more"),
         }),
         Fate::Ended(end) => {

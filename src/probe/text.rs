@@ -112,8 +112,8 @@ impl Report {
         if let Some(interval) = self.safe_ping_interval_seconds {
             line(f, "safe interval", &format!("a ping every {interval} s: {}", self.reason))?;
         }
-        if !self.known.is_empty() {
-            line(f, "compare", &self.known.join("; "))?;
+        for (number, known) in self.known.iter().enumerate() {
+            line(f, if number == 0 { "compare" } else { "" }, known)?;
         }
         Ok(())
     }

@@ -31,6 +31,14 @@ impl Known<'_> {
             );
             return (Verdict::Unknown, words);
         }
+        if let Some(cut) = &self.findings.at_once {
+            let how = cut.words();
+            let words = format!(
+                "the server accepts, and ends every connection at once ({how}): the application does not \
+                 want it (token, Origin, subprotocol), or what a gateway leads to is down"
+            );
+            return (Verdict::Bad, words);
+        }
         match (idle, age) {
             (Some(idle), _) => self.held(idle),
             (None, None) if self.findings.passive_cut => {
@@ -48,6 +56,14 @@ impl Known<'_> {
                     "the server sends no pings, and every connection ended at the age of {age:.1} s"
                 );
                 (Verdict::Bad, words)
+            }
+            (None, None) if *pings == 0 && self.findings.speaks_every.is_some() => {
+                let every = self.findings.speaks_every.unwrap_or_default().as_secs_f64();
+                let words = format!(
+                    "the server sends no pings, but messages, about every {every:.1} s: a peer that says \
+                     nothing stayed for {watched:.1} s"
+                );
+                (Verdict::Good, words)
             }
             (None, None) if *pings == 0 => {
                 let words = format!(

@@ -227,3 +227,27 @@ fn a_server_that_looks_around_now_and_then_has_a_spread() {
     let idle = Findings::of(&records).idle.unwrap();
     assert_eq!((idle.timeout, idle.at_most), (27 * S, 30 * S));
 }
+
+#[test]
+fn who_is_ended_as_soon_as_it_is_open_was_not_wanted() {
+    let close = || End::ClosedByServer(1008, "no token".to_owned());
+    let at_once = |habit| ended(habit, S / 10, S / 100, S / 100, close());
+    let mut records =
+        vec![at_once(Habit::Passive), at_once(Habit::Pinging(S)), at_once(Habit::Silent)];
+    let findings = Findings::of(&records);
+    assert_eq!(findings.at_once, Some(Cut::CloseFrame(1008, "no token".to_owned())));
+    assert_eq!((findings.age, findings.idle), (None, None));
+    records.push(pinging(S, 2 * S));
+    assert_eq!(Findings::of(&records).at_once, None, "somebody was let in");
+}
+
+#[test]
+fn messages_that_the_server_sends_by_itself_are_a_heartbeat_too_but_a_greeting_is_none() {
+    let mut passive = open(Habit::Passive, Duration::ZERO, 60 * S);
+    passive.saw(Sight::Message(Duration::ZERO));
+    assert_eq!(Findings::of(&[passive.clone()]).speaks_every, None);
+    for gap in [25, 24, 26] {
+        passive.saw(Sight::Message(gap * S));
+    }
+    assert_eq!(Findings::of(&[passive]).speaks_every, Some(25 * S));
+}
