@@ -16,6 +16,7 @@ pub(crate) fn target(input: &[u8]) {
     anything(rest, max.min(BYTES_MAX));
     let window = WindowBits::new(9 + choice % 7).expect("a window of 9 to 15 bits");
     there_and_back(rest, window);
+    assert!(deflate(&[0; 64], window).is_some(), "whatever came before");
     if choice & 0x80 != 0 {
         // Larger than any window, so that distances matter.
         there_and_back(&rest.repeat(1 + 70_000 / (rest.len() + 500)), window);

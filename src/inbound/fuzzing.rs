@@ -101,6 +101,8 @@ fn told(
         }
     }
     let unfinished = observed.unfinished_since().is_some();
+    // The reason of the peer's close may stay.
+    assert!(unfinished || after < OVERHEAD_BYTES, "{after} bytes for nothing");
     assert!(!observed.ended(), "it ended before its bytes did");
     wire.0.borrow_mut().replace(None);
     read(&mut guard, |frame| panic!("made of nothing: {frame:?}"));
