@@ -54,14 +54,15 @@ pub fn lint(source: &Source, expected: &Expected) -> Report {
     let (files, complete) = (loaded.files.clone(), loaded.complete);
     // Where braces do not match, nobody knows what belongs to what.
     if ["unbalanced", "unterminated-quote", "syntax"].iter().any(|rule| findings.has(rule)) {
-        return Report { findings: findings.sorted(&files), locations: 0 };
+        let left_out = findings.left_out();
+        return Report { findings: findings.sorted(&files), left_out, locations: 0 };
     }
     let context = grammar::check(source, &loaded, &mut findings);
     let root = within(context, loaded.root);
     let gateway = Gateway::new(&root, context, (&source.main, complete), expected);
     rules::check(&gateway, &mut findings);
-    let locations = gateway.websockets.len();
-    Report { findings: findings.sorted(&files), locations }
+    let (locations, left_out) = (gateway.websockets.len(), findings.left_out());
+    Report { findings: findings.sorted(&files), left_out, locations }
 }
 
 /// A part of a configuration, put into the blocks that it is a part of.

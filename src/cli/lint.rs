@@ -62,7 +62,7 @@ Examples:
   holdline lint nginx.conf --config holdline.toml --route /chat/socket --wanted-connections 500
 
 JSON: {\"file\", \"locations\" (judged as WebSocket ones), \"errors\", \"warnings\", \"notes\",
-  \"findings\": [{\"file\", \"line\", \"severity\", \"rule\", \"wrong\", \"right\"}]}";
+  \"left_out\" (findings beyond 1000 of a severity), \"findings\": [{\"file\", \"line\", \"severity\", \"rule\", \"wrong\", \"right\"}]}";
 
 /// More than any configuration, and less than memory; what is beyond it is cut off.
 const STDIN_BYTES_MAX: u64 = 64 << 20;
@@ -138,7 +138,11 @@ fn as_text(name: &str, report: &Report) -> String {
     let counts = [Severity::Error, Severity::Warning, Severity::Note]
         .map(|severity| plural(report.count(severity), &severity.to_string()));
     let locations = plural(report.locations, "WebSocket location");
-    let sum = format!("{name}: {locations}; {}\n", counts.join(", "));
+    let more = match report.left_out {
+        0 => String::new(),
+        more => format!("; {more} more left out"),
+    };
+    let sum = format!("{name}: {locations}; {}{more}\n", counts.join(", "));
     findings.chain([sum]).collect()
 }
 
@@ -160,6 +164,7 @@ fn as_json(name: &str, report: &Report) -> String {
         "errors": report.count(Severity::Error),
         "warnings": report.count(Severity::Warning),
         "notes": report.count(Severity::Note),
+        "left_out": report.left_out,
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{object}\n")

@@ -1,7 +1,13 @@
 //! What a finding is, and the report they stand in.
 //! Leaves to `rules`: finding; to the command: how it is printed.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+/// Findings of one severity that a report has at most; the rest is counted. Nobody mends more at once.
+const FINDINGS_MAX: usize = 1000;
 
 /// How much harm it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +60,8 @@ impl fmt::Display for Finding {
 pub struct Report {
     /// In the order in which nginx reads the files, and by line.
     pub findings: Vec<Finding>,
+    /// How many findings are left out: of one severity there are 1000 at most.
+    pub left_out: usize,
     /// How many locations were judged as WebSocket ones.
     pub locations: usize,
 }
@@ -87,7 +95,14 @@ impl fmt::Display for Place<'_> {
 
 /// Collects findings; the same one about the same line is kept once.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    places: HashSet<(&'static str, String, usize)>,
+    /// Also of those that are left out.
+    rules: HashSet<&'static str>,
+    counts: HashMap<Severity, usize>,
+    left_out: usize,
+}
 
 impl Findings {
     pub(super) fn add(
@@ -98,26 +113,56 @@ impl Findings {
         wrong: impl Into<String>,
         right: impl Into<String>,
     ) {
-        let same =
-            |known: &Finding| known.rule == rule && known.line == at.line && known.file == at.file;
-        if self.0.iter().any(same) {
+        let (file, line) = (at.file.to_owned(), at.line);
+        let place = (rule, file.clone(), line);
+        if self.places.contains(&place) {
             return;
         }
-        let (file, line) = (at.file.to_owned(), at.line);
+        self.rules.insert(rule);
+        let count = self.counts.entry(severity).or_default();
+        if *count == FINDINGS_MAX {
+            self.left_out += 1;
+            return;
+        }
+        *count += 1;
+        self.places.insert(place);
         // What a configuration quotes must not steer a terminal.
         let plain = |text: String| text.replace(char::is_control, "?");
         let (wrong, right) = (plain(wrong.into()), plain(right.into()));
-        self.0.push(Finding { file, line, rule, severity, wrong, right });
+        self.kept.push(Finding { file, line, rule, severity, wrong, right });
     }
 
     pub(super) fn has(&self, rule: &str) -> bool {
-        self.0.iter().any(|finding| finding.rule == rule)
+        self.rules.contains(rule)
+    }
+
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// In the order of `files`, then by line.
     pub(super) fn sorted(mut self, files: &[String]) -> Vec<Finding> {
         let place = |file: &str| files.iter().position(|known| known == file);
-        self.0.sort_by_key(|finding| (place(&finding.file), finding.line));
-        self.0
+        self.kept.sort_by_cached_key(|finding| (place(&finding.file), finding.line));
+        self.kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bound_is_counted_and_hides_no_error() {
+        let mut findings = Findings::default();
+        for line in 0..60_000 {
+            findings.add(Severity::Note, "many", Place { file: "f", line }, "w", "r");
+        }
+        findings.add(Severity::Error, "last", Place { file: "f", line: 7 }, "w", "r");
+        assert!(findings.has("last") && findings.has("many"));
+        assert_eq!(findings.left_out(), 59_000);
+        let kept = findings.sorted(&[]);
+        let errors = kept.iter().filter(|it| it.severity == Severity::Error).count();
+        assert_eq!((kept.len(), errors), (1001, 1));
     }
 }

@@ -16,6 +16,8 @@ use super::{
 
 /// Includes within includes; nginx itself has no bound but its descriptors.
 const DEPTH_MAX: usize = 32;
+/// Blocks around an `include`, in all files together; each file has a bound of its own.
+const BLOCKS_MAX: usize = 100;
 /// Files of one configuration; more is a loop of wildcards.
 const FILES_MAX: usize = 5000;
 /// One file. The longest that people write have some hundred kilobytes.
@@ -98,7 +100,8 @@ impl Source {
 
     /// The tree of all files, includes put in place.
     pub(super) fn load(&self, findings: &mut Findings) -> Loaded {
-        let mut loader = Loader { source: self, findings, files: Vec::new(), complete: true };
+        let mut loader =
+            Loader { source: self, findings, files: Vec::new(), blocks: 0, complete: true };
         let root = loader.file(&self.main, &self.text, 0);
         Loaded { root, files: loader.files, complete: loader.complete }
     }
@@ -117,6 +120,8 @@ struct Loader<'a> {
     source: &'a Source,
     findings: &'a mut Findings,
     files: Vec<String>,
+    /// Blocks around the place that is being read.
+    blocks: usize,
     complete: bool,
 }
 
@@ -134,7 +139,9 @@ impl Loader<'_> {
                 expanded.extend(self.include(&directive, depth));
                 continue;
             }
+            self.blocks += 1;
             directive.block = directive.block.map(|block| self.expand(block, depth));
+            self.blocks -= 1;
             expanded.push(directive);
         }
         expanded
@@ -151,7 +158,8 @@ impl Loader<'_> {
         };
         let mut included = Vec::new();
         for name in found {
-            let looping = depth >= DEPTH_MAX || self.files.len() >= FILES_MAX;
+            let deep = depth >= DEPTH_MAX || self.blocks > BLOCKS_MAX;
+            let looping = deep || self.files.len() >= FILES_MAX;
             let text = match &self.source.dump {
                 _ if looping => Err("it goes in a circle, or too deep".to_owned()),
                 Some(files) => {
@@ -252,6 +260,18 @@ mod tests {
         let findings = findings.sorted(&loaded.files);
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].rule, findings[0].line), ("include-unread", 2));
+    }
+
+    #[test]
+    fn blocks_do_not_pile_up_over_files_that_include_one_another() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let main = folder.path().join("nginx.conf");
+        let deep = format!("{}include nginx.conf;{}", "a {".repeat(90), "}".repeat(90));
+        fs::write(&main, deep).expect("a file");
+        let mut findings = Findings::default();
+        let loaded = Source::read(&main).expect("it is there").load(&mut findings);
+        assert!(findings.has("include-unread"));
+        assert_eq!(loaded.files.len(), 2, "the third would stand in 180 blocks");
     }
 
     #[test]

@@ -9,6 +9,13 @@ use super::{
     token::{Stop, Token, Word, tokens},
 };
 
+/// Blocks within blocks of one file. Whoever walks the tree calls itself for each, and nobody writes
+/// more than ten.
+const DEPTH_MAX: usize = 100;
+
+/// More words than any directive needs to be complete.
+const ARGUMENTS_MAX: usize = 16;
+
 /// One directive with its arguments, and its block if it has one.
 #[derive(Clone, Debug)]
 pub(super) struct Directive {
@@ -110,6 +117,11 @@ impl Parser<'_> {
                 self.line = line;
                 self.finish(None);
             }
+            Token::Open(line) if self.open.len() == DEPTH_MAX => {
+                let wrong = format!("more than {DEPTH_MAX} blocks within one another");
+                self.error("syntax", line, &wrong, &["fewer; no more is read of this file"]);
+                self.broken = true;
+            }
             Token::Open(line) => {
                 self.line = line;
                 let words = self.split();
@@ -148,17 +160,26 @@ impl Parser<'_> {
     /// Takes the words, less any directives before the last whose semicolon was forgotten: a known
     /// directive at the beginning of a line, in the arguments of another.
     fn split(&mut self) -> Vec<Word> {
-        let mut words = std::mem::take(&mut self.words);
+        let words = std::mem::take(&mut self.words);
         if self.open.last().is_some_and(|(head, _)| is_list(&head[0].text)) {
             return words;
         }
-        while let Some(at) = (1..words.len()).find(|&at| begins(&words, at)) {
-            let rest = words.split_off(at);
+        // Where each begins, found before anything is moved: there may be thousands.
+        let (mut start, mut starts) = (0, Vec::new());
+        while let Some(at) = (1..words.len() - start).find(|&at| begins(&words[start..], at)) {
+            starts.push(at);
+            start += at;
+        }
+        if starts.is_empty() {
+            return words;
+        }
+        let mut all = words.into_iter();
+        for length in starts {
+            let words: Vec<_> = all.by_ref().take(length).collect();
             self.forgotten_after(&words);
             self.here.push(Directive { words, block: None, file: self.file.clone() });
-            words = rest;
         }
-        words
+        all.collect()
     }
 
     fn forgotten(&mut self) {
@@ -247,7 +268,9 @@ fn begins(words: &[Word], at: usize) -> bool {
         forms.iter().any(|form| form.takes(words.len() - 1))
     };
     // What follows may lack its semicolon too: then its own end is not the last word.
-    let long_enough = |words: &[Word]| (1..=words.len()).any(|end| complete(&words[..end]));
+    // A directive that is complete with any number of words is so with its first few.
+    let long_enough =
+        |words: &[Word]| (1..=words.len().min(ARGUMENTS_MAX)).any(|end| complete(&words[..end]));
     !word.quoted
         && word.line > words[at - 1].line
         && long_enough(&words[at..])
@@ -294,6 +317,22 @@ mod tests {
         assert_eq!(faults("a b"), ["missing-semicolon:1"]);
         assert_eq!(faults("server_name a\n b;"), [""; 0], "several lines are no fault");
         assert_eq!(faults("map a b {\n x\n root;\n}"), [""; 0], "a list has no directives");
+    }
+
+    #[test]
+    fn blocks_without_end_are_a_finding_and_not_the_end_of_the_stack() {
+        for text in ["a {".repeat(50_000), "a {\n".repeat(50_000) + &"}".repeat(50_000)] {
+            let faults = faults(&text);
+            assert!(faults.len() == 1 && faults[0].starts_with("syntax:"), "{faults:?}");
+        }
+        let deep = "a {".repeat(DEPTH_MAX) + &"}".repeat(DEPTH_MAX);
+        assert_eq!(faults(&deep), [""; 0]);
+    }
+
+    #[test]
+    fn semicolons_forgotten_by_the_thousand_are_told_one_by_one() {
+        let faults = faults(&("root a\n".repeat(60_000) + ";"));
+        assert_eq!((faults.len(), faults[0].as_str()), (1000, "missing-semicolon:1"));
     }
 
     #[test]
