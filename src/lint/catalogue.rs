@@ -40,6 +40,8 @@ pub static RULES: &[Rule] = &[
 
     rule("no-websocket-location", "that some location proxies WebSockets", "a gateway without one passes none", "http/websocket.html"),
     rule("http-version", "proxy_http_version", "HTTP/1.0 and HTTP/2 have no Upgrade; the default is 1.0 before nginx 1.29.7", "http/ngx_http_proxy_module.html#proxy_http_version"),
+    rule("proxy-pass-scheme", "that proxy_pass is http:// or https://", "nginx refuses ws:// and wss:// (invalid URL prefix); a WebSocket begins as HTTP", "http/ngx_http_proxy_module.html#proxy_pass"),
+    rule("request-headers", "proxy_pass_request_headers", "off, it takes Sec-WebSocket-Key away, and no handshake succeeds", "http/ngx_http_proxy_module.html#proxy_pass_request_headers"),
     rule("upgrade-header", "that Upgrade is passed on", "it is a hop-by-hop header, which nginx drops unless told otherwise; the backend then answers 400 or 426", "http/websocket.html"),
     rule("connection-header", "that Connection: upgrade is sent", "as Upgrade; hard-coded, it costs plain requests their connections to the backend", "http/websocket.html"),
     rule("connection-variable", "the map that makes the value of Connection", "without it nginx does not start, with a wrong one no handshake succeeds", "http/ngx_http_map_module.html#map"),

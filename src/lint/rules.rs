@@ -24,6 +24,7 @@ use super::{
 /// Holds a gateway against every rule.
 pub(super) fn check(gateway: &Gateway<'_>, findings: &mut Findings) {
     some_location(gateway, findings);
+    upgrade::scheme(gateway, findings);
     for way in &gateway.websockets {
         upgrade::check(gateway, way, findings);
         headers::check(gateway, way, findings);

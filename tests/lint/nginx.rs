@@ -25,6 +25,7 @@ const REFUSED: &[&str] = &[
     "misplaced-directive",
     "arguments",
     "bad-value",
+    "proxy-pass-scheme",
     "include-unread",
     "not-judged",
 ];

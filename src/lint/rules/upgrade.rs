@@ -10,6 +10,7 @@ const MAP: &str = "map $http_upgrade $connection_upgrade { default ''; websocket
 
 pub(super) fn check(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Findings) {
     version(way, findings);
+    request_headers(way, findings);
     upgrade(way, findings);
     connection(gateway, way, findings);
 }
@@ -25,6 +26,42 @@ fn version(way: &Way<'_>, findings: &mut Findings) {
     if said.argument(1) != "1.1" {
         let wrong = format!("HTTP/{} has no Upgrade: no handshake succeeds", said.argument(1));
         findings.add(Severity::Error, RULE, said.place(), wrong, right);
+    }
+}
+
+/// Whoever reads `new WebSocket("wss://…")` writes the same here.
+pub(super) fn scheme(gateway: &Gateway<'_>, findings: &mut Findings) {
+    for way in &gateway.ways {
+        let url = way.pass.argument(1);
+        let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+        let plain = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        // A variable may bring its own.
+        if (plain && scheme != url) || scheme.contains('$') || url.is_empty() {
+            continue;
+        }
+        let tls = if scheme.eq_ignore_ascii_case("wss") { "https" } else { "http" };
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let wrong = format!(
+            "proxy_pass takes http:// and https:// only, not `{url}` (nginx: invalid URL prefix)"
+        );
+        let right = format!(
+            "proxy_pass {tls}://{rest}; a WebSocket begins as a request of HTTP \
+             (ngx_http_proxy_module#proxy_pass)"
+        );
+        findings.add(Severity::Error, "proxy-pass-scheme", way.pass.place(), wrong, right);
+    }
+}
+
+/// Without its own headers a handshake is none.
+fn request_headers(way: &Way<'_>, findings: &mut Findings) {
+    let Some(said) = way.scope.one("proxy_pass_request_headers") else { return };
+    if said.argument(1).eq_ignore_ascii_case("off")
+        && way.scope.header("Sec-WebSocket-Key").is_none()
+    {
+        let wrong = "the headers of requests are not passed on, Sec-WebSocket-Key and -Version among \
+                     them: no handshake succeeds";
+        let right = "nothing here, which is on (ngx_http_proxy_module#proxy_pass_request_headers)";
+        findings.add(Severity::Error, "request-headers", said.place(), wrong, right);
     }
 }
 
