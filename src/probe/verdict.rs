@@ -60,10 +60,10 @@ impl Known<'_> {
             (None, None) if *pings == 0 && self.findings.speaks_every.is_some() => {
                 let every = self.findings.speaks_every.unwrap_or_default().as_secs_f64();
                 let words = format!(
-                    "the server sends no pings, but messages, about every {every:.1} s: a peer that says \
-                     nothing stayed for {watched:.1} s"
+                    "the server sends no pings; its messages, about every {every:.1} s, held the path for \
+                     {watched:.1} s, and nothing does when it has nothing to say"
                 );
-                (Verdict::Good, words)
+                (Verdict::Bad, words)
             }
             (None, None) if *pings == 0 => {
                 let words = format!(
