@@ -109,13 +109,17 @@ impl Evidence {
         self.access.as_ref().and_then(|access| access.uri.as_deref()).or_else(own)
     }
 
+    /// The first moment of the gateway's error log that may be about it.
+    pub(super) fn first_moment(&self) -> Option<Moment> {
+        // A line may claim any length.
+        let begin = self.end()?.saturating_sub(self.life().unwrap_or(0));
+        Some(begin.saturating_sub(SLACK).saturating_add(self.ahead))
+    }
+
     /// Whether a moment of the gateway's error log lies within its life.
     pub(super) fn lived_at(&self, gateway: Moment) -> bool {
-        let Some(end) = self.end() else { return false };
-        // A line may claim any length.
-        let begin = end.saturating_sub(self.life().unwrap_or(0)).saturating_sub(SLACK);
-        let at = gateway - self.ahead;
-        (begin..=end + SLACK).contains(&at)
+        let (Some(begin), Some(end)) = (self.first_moment(), self.end()) else { return false };
+        (begin..=end + SLACK + self.ahead).contains(&gateway)
     }
 
     /// Whether this moment of the gateway's error log is that of its end.
@@ -154,6 +158,11 @@ impl Evidence {
                 && worker.is_none_or(|worker| worker == fault.process)
                 && self.lived_at(fault.time)
         })
+    }
+
+    /// The first moment of the gateway's error log at which the gateway may have ended with it.
+    pub(super) fn first_gateway_end(&self) -> Option<Moment> {
+        self.end().map(|end| end + self.ahead - GATEWAY_SLACK)
     }
 
     /// Whether this moment of the gateway's error log could be that of its end with the gateway's.

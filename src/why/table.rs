@@ -1,6 +1,7 @@
 //! All ends that the logs tell of, by cause: counts, lives, an example of each.
-//! Leaves to `verdict.rs`: the causes; to `join.rs`: what belongs together.
+//! Leaves to `verdict.rs`: the causes; to `join.rs`: what belongs together; to `complaints.rs`: the error log.
 
+mod complaints;
 mod join;
 
 use std::{collections::BTreeMap, fmt, io};

@@ -7,7 +7,7 @@ use std::{
     io,
 };
 
-use super::{Table, Tally};
+use super::{Table, Tally, complaints::Complaints};
 use crate::why::{
     Logs, Unread,
     access::Access,
@@ -21,9 +21,6 @@ use crate::why::{
 /// How many ends, and how many lines of the error log, wait to be joined, and a tenth of how many ends
 /// are known to be counted: some 400 MB at most.
 pub(super) const HELD_MAX: usize = 500_000;
-
-/// How many lines about the gateway's own processes are kept.
-const AROUND_MAX: usize = 10_000;
 
 /// A connection in our log that the gateway may know more about.
 struct Held {
@@ -43,11 +40,8 @@ pub(super) struct Join {
     held: HashMap<u64, Held>,
     /// What needs no other log's word, by the same hash: the gateway's line of it counts nothing.
     told: HashSet<u64>,
-    /// What nginx said about connections, by process and serial number, or by client and address.
-    faults: HashMap<(u64, u64), Vec<Fault>>,
-    faults_held: usize,
-    /// What it said about itself.
-    around: Vec<Fault>,
+    /// What nginx said about connections, and about itself.
+    complaints: Complaints,
     /// By how much the gateway's clock is ahead of UTC.
     ahead: i64,
     /// Whether the access log has lines without a request id, that nobody can join exactly.
@@ -77,9 +71,7 @@ impl Join {
             held_max,
             held: HashMap::new(),
             told: HashSet::new(),
-            faults: HashMap::new(),
-            faults_held: 0,
-            around: Vec::new(),
+            complaints: Complaints::new(),
             ahead: 0,
             nameless: false,
             unjoined: 0,
@@ -98,6 +90,7 @@ impl Join {
                 None => join.unread.other(place, line),
             })?;
         }
+        join.complaints.sort();
         for path in &logs.access {
             logs.read(path, |place, line| {
                 match Access::parse(line, logs.access_format.as_ref()) {
@@ -176,21 +169,9 @@ impl Join {
         if matches!(fault.kind, Kind::Other | Kind::BadRequest) {
             return;
         }
-        let Some(serial) = fault.serial else {
-            if self.around.len() < AROUND_MAX {
-                self.around.push(fault);
-            }
-            return;
-        };
-        if self.faults_held >= self.held_max {
+        if !self.complaints.hold(fault, self.held_max) {
             self.unjoined += 1;
-            return;
         }
-        self.faults_held += 1;
-        // A format without serial numbers is joined by what else a line says of a connection.
-        let other = (u64::MAX, self.hasher.hash_one((fault.client, fault.uri.as_deref())));
-        self.faults.entry(other).or_default().push(fault.clone());
-        self.faults.entry((fault.process, serial)).or_default().push(fault);
     }
 
     fn access(&mut self, access: Access) {
@@ -232,16 +213,7 @@ impl Join {
     }
 
     fn tell(&mut self, mut evidence: Evidence, id: Option<&str>) {
-        let serial = evidence.access.as_ref().and_then(|it| Some((it.worker?, it.serial?)));
-        let by = serial
-            .unwrap_or_else(|| (u64::MAX, self.hasher.hash_one((evidence.peer(), evidence.uri()))));
-        let faults = self.faults.get(&by).map(Vec::as_slice).unwrap_or_default();
-        evidence.faults = faults.iter().filter(|it| evidence.is_about(it)).cloned().collect();
-        let around = self
-            .around
-            .iter()
-            .filter(|fault| evidence.lived_at(fault.time) || evidence.gateway_ended_at(fault.time));
-        evidence.around = around.cloned().collect();
+        self.complaints.tell(&mut evidence);
         let verdict = verdict::judge(&evidence);
         let upgraded = evidence.access.as_ref().is_none_or(Access::is_upgraded);
         self.tally.add(verdict, evidence.life().filter(|_| upgraded), id);
