@@ -34,6 +34,8 @@ pub(super) struct Access {
     pub(super) upstream: Option<String>,
     /// Whether a backend's answer came, where the format says so.
     answered: Option<bool>,
+    /// Whether its client asked for a WebSocket, where the format has `$http_upgrade`.
+    pub(super) upgrade: Option<bool>,
     /// Whether one of nginx's own limits refused it.
     pub(super) limited: Option<&'static str>,
 }
@@ -77,6 +79,9 @@ impl Access {
             if matches!(key, "completion" | "request_completion") {
                 self.completed = Some(false);
             }
+            if matches!(key, "upgrade" | "http_upgrade") {
+                self.upgrade = Some(false);
+            }
             if value == "-" && matches!(key, "handshake" | "upstream_header_time") {
                 self.answered = Some(false);
             }
@@ -119,6 +124,9 @@ impl Access {
             "completion" | "request_completion" => self.completed = Some(value == "OK"),
             "handshake" | "upstream_header_time" => self.answered = Some(last(value) != "-"),
             "upstream" | "upstream_addr" => self.upstream = Some(last(value)),
+            "upgrade" | "http_upgrade" => {
+                self.upgrade = Some(value.eq_ignore_ascii_case("websocket"));
+            }
             "limit_req" | "limit_req_status" if value.starts_with("REJECTED") => {
                 self.limited = Some("limit_req");
             }

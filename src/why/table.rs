@@ -1,8 +1,10 @@
 //! All ends that the logs tell of, by cause: counts, lives, an example of each.
-//! Leaves to `verdict.rs`: the causes; to `join.rs`: what belongs together; to `complaints.rs`: the error log.
+//! Leaves to `verdict.rs`: the causes; to `join.rs`: what belongs together; to `complaints.rs`: the error
+//! log; to `others.rs`: what was no handshake.
 
 mod complaints;
 mod join;
+mod others;
 
 use std::{collections::BTreeMap, fmt, io};
 
@@ -30,6 +32,9 @@ pub struct Table {
     pub worst: Option<&'static str>,
     /// Plain requests, which are no ends.
     pub plain_requests: u64,
+    /// Requests that were refused and that nothing shows to have been handshakes, which are no ends
+    /// either: a scanner's, say.
+    pub other_requests: u64,
     /// Ends that were too many to be held until they could be joined with another log; each log's
     /// own word counts for them.
     pub unjoined: u64,
@@ -162,6 +167,10 @@ impl fmt::Display for Table {
             "{:>9} ends; {} plain requests are not among them\n",
             self.ends, self.plain_requests
         )?;
+        if self.other_requests > 0 {
+            let words = "refused, and nothing shows that they were handshakes; not among the ends";
+            writeln!(f, "other requests: {} ({words})\n", self.other_requests)?;
+        }
         for row in &self.rows {
             let example = row.example.as_deref().map(|it| format!(" (such as {})", harmless(it)));
             writeln!(f, "{}{}: {}.", row.cause, example.unwrap_or_default(), row.advice)?;

@@ -7,7 +7,11 @@ use std::{
     io,
 };
 
-use super::{Table, Tally, complaints::Complaints};
+use super::{
+    Table, Tally,
+    complaints::Complaints,
+    others::{Others, Waiting},
+};
 use crate::why::{
     Logs, Unread,
     access::Access,
@@ -42,6 +46,9 @@ pub(super) struct Join {
     told: HashSet<u64>,
     /// What nginx said about connections, and about itself.
     complaints: Complaints,
+    /// What may have been no handshake.
+    others: Others,
+    other_requests: u64,
     /// By how much the gateway's clock is ahead of UTC.
     ahead: i64,
     /// Whether the access log has lines without a request id, that nobody can join exactly.
@@ -72,6 +79,8 @@ impl Join {
             held: HashMap::new(),
             told: HashSet::new(),
             complaints: Complaints::new(),
+            others: Others::default(),
+            other_requests: 0,
             ahead: 0,
             nameless: false,
             unjoined: 0,
@@ -104,8 +113,8 @@ impl Join {
     }
 
     pub(super) fn table(self) -> Table {
-        let Self { tally, nameless, unjoined, unread, .. } = self;
-        let mut table = Table { unjoined, unread, ..tally.table() };
+        let Self { tally, nameless, unjoined, unread, other_requests, .. } = self;
+        let mut table = Table { unjoined, unread, other_requests, ..tally.table() };
         if nameless {
             table.missing.push(
                 "the access log has no request ids, so its lines are joined by address, path and second at \
@@ -119,6 +128,9 @@ impl Join {
         let (open, end, refused) = (own.is_open(), own.is_end(), own.words == "refused");
         if !open && !end && !refused {
             return;
+        }
+        if let Some(route) = own.get("route").filter(|_| open) {
+            self.others.connected(route, self.held_max);
         }
         // Without a gateway there may be no request id; the connection's own is as good.
         let Some(id) = own.get("request").or_else(|| own.get("id")) else { return };
@@ -176,6 +188,9 @@ impl Join {
 
     fn access(&mut self, access: Access) {
         self.ahead = access.ahead;
+        if let Some(uri) = access.uri.as_deref().filter(|_| access.is_upgraded()) {
+            self.others.connected(uri, self.held_max);
+        }
         let request = access.request.clone();
         let key = request.as_deref().map(|request| self.hasher.hash_one(request));
         if key.is_some_and(|key| self.told.remove(&key)) {
@@ -210,12 +225,30 @@ impl Join {
             let evidence = Evidence { given, opened, ended, refused, ahead, ..Evidence::default() };
             self.tell(evidence, Some(&id));
         }
+        let (handshakes, others) = std::mem::take(&mut self.others).settle();
+        self.other_requests = others;
+        for Waiting { verdict, count, example } in handshakes {
+            (0..count).for_each(|_| self.tally.add(verdict, None, example.as_deref()));
+        }
     }
 
     fn tell(&mut self, mut evidence: Evidence, id: Option<&str>) {
         self.complaints.tell(&mut evidence);
         let verdict = verdict::judge(&evidence);
         let upgraded = evidence.access.as_ref().is_none_or(Access::is_upgraded);
+        let ours =
+            evidence.opened.is_some() || evidence.ended.is_some() || evidence.refused.is_some();
+        let doubtful = !upgraded && !ours && verdict.cause != Cause::NotAWebsocket;
+        if let Some(access) = evidence.access.as_ref().filter(|_| doubtful) {
+            match self.others.was_handshake(access) {
+                Some(true) => {}
+                Some(false) => return self.others.is_another(),
+                None => {
+                    let uri = access.uri.as_deref();
+                    return self.others.wait(uri, verdict, id, self.held_max);
+                }
+            }
+        }
         self.tally.add(verdict, evidence.life().filter(|_| upgraded), id);
     }
 }

@@ -42,6 +42,7 @@ async fn all_ends_are_counted_once_each_by_cause_and_the_worst_is_told_last() {
     stage.ended_as(&left, "peer_gone", "-").await;
     line_of(&mut stage, &left.request).await;
     assert_eq!(stage.dial("/ws/nowhere").refused().await.status, 404);
+    assert_eq!(stage.get("/wp-login.php").await.status, 404);
     assert_eq!(stage.get("/").await.status, 200);
     stage.all_ended().await;
     let _stays = stage.connect("/ws/echo").await;
@@ -53,7 +54,12 @@ async fn all_ends_are_counted_once_each_by_cause_and_the_worst_is_told_last() {
     let logs = Logs::of(&mut stage);
     let (table, code) = logs.ask(&[]);
     // The gateway's answer to the harness, when it came up, is a 404 as well.
-    let refused = stage.proxy().access().iter().filter(|line| line["status"] == "404").count();
+    let lines = stage.proxy().access();
+    let (refused, others): (Vec<_>, Vec<_>) = lines
+        .iter()
+        .filter(|line| line["status"] == "404")
+        .partition(|line| line["uri"].as_str().is_some_and(|uri| uri.starts_with("/ws/")));
+    let (refused, others) = (refused.len(), others.len());
     let counts = [
         ("peer_closed", 3),
         ("gateway_read_timeout", 2),
@@ -67,6 +73,7 @@ async fn all_ends_are_counted_once_each_by_cause_and_the_worst_is_told_last() {
     }
     let all: usize = counts.iter().map(|(_, count)| count).sum();
     assert_eq!((&table["ends"], code), (&Value::from(all), Some(0)), "{table:#}");
+    assert_eq!(table["other_requests"], others, "{table:#}");
     assert_eq!((&table["plain_requests"], &table["unjoined"]), (&1.into(), &0.into()));
     assert_eq!(
         (&table["worst"], &table["unread"]["count"]),
