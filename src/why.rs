@@ -48,10 +48,23 @@ pub struct Unread {
     pub count: u64,
     /// `FILE:LINE` of the first.
     pub first: Option<String>,
+    /// Of an access log of which no line could be read: that it is none, or of another format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
+}
+
+/// None of the logs has this id. As text it is what may be the matter, behind the id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Absent {
+    /// Whether there is an access log and no line of it has a request id.
+    pub nameless: bool,
+    /// Lines that could not be read.
+    pub unread: Unread,
 }
 
 /// What the logs say of one connection: a request id, or a connection id as our log has it.
-/// None when it is in none of them.
+/// [`Absent`] when it is in none of them.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -64,13 +77,16 @@ pub struct Unread {
 /// let logs = Logs { own: vec![log.clone()], ..Logs::default() };
 /// let answer = why::explain(&logs, "c1d0")?.expect("it is there");
 /// assert_eq!(answer.cause, "no_pong");
-/// assert!(why::explain(&logs, "c1d1")?.is_none());
+/// assert!(why::explain(&logs, "c1d1")?.is_err());
 /// # std::fs::remove_file(log)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn explain(logs: &Logs, id: &str) -> io::Result<Option<Answer>> {
+pub fn explain(logs: &Logs, id: &str) -> io::Result<Result<Answer, Absent>> {
     let found = search::Search::run(logs, id.trim())?;
-    Ok((!found.evidence.is_empty()).then(|| Answer::of(found)))
+    Ok(match found.evidence.is_empty() {
+        true => Err(Absent { nameless: found.is_nameless(), unread: found.unread }),
+        false => Ok(Answer::of(found)),
+    })
 }
 
 /// All ends that the logs tell of, by cause, the most frequent first.

@@ -77,9 +77,12 @@ pub(super) fn run(args: Args) -> ExitCode {
 
 /// Whether the end of this one is explained.
 fn one(logs: &Logs, id: &str, format: Form) -> io::Result<bool> {
-    let Some(answer) = why::explain(logs, id)? else {
-        eprintln!("{id} is in none of these files; are they of the same minutes?");
-        return Ok(false);
+    let answer = match why::explain(logs, id)? {
+        Ok(answer) => answer,
+        Err(absent) => {
+            eprint!("{id} {absent}");
+            return Ok(false);
+        }
     };
     match format {
         Form::Text => write!(io::stdout().lock(), "{answer}")?,

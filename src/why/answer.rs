@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 
 use super::{
-    Unread,
+    Absent, Unread,
     cause::Cause,
     evidence::Evidence,
     moment,
@@ -69,7 +69,7 @@ pub struct Line {
 
 impl Answer {
     pub(super) fn of(found: Search) -> Self {
-        let Search { evidence, cited, unread, request, connection, doubt } = found;
+        let Search { evidence, cited, unread, request, connection, doubt, .. } = found;
         let verdict = verdict::judge(&evidence);
         let Verdict { cause, or, missing } = verdict;
         Self {
@@ -184,9 +184,28 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.first {
             Some(first) => {
-                writeln!(f, "\n{} lines could not be read, the first is {first}", self.count)
+                let lines = if self.count == 1 { "line" } else { "lines" };
+                writeln!(f, "\n{} {lines} could not be read, the first is {first}", self.count)?;
             }
+            None => {}
+        }
+        match &self.foreign {
+            Some(foreign) => writeln!(f, "{foreign}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "is in none of these files; are they of the same minutes?")?;
+        if self.nameless {
+            writeln!(
+                f,
+                "No line of the access log that could be read has a request id: if its log_format has \
+                 $request_id, name that format with --access-format; if not, give Holdline's log (--log) too"
+            )?;
+        }
+        write!(f, "{}", self.unread)
     }
 }

@@ -1,7 +1,7 @@
 //! Looking for one connection in the logs: ours first, which has both its ids, then the gateway's
 //! access log, which has its serial number, then the error log. Leaves to `evidence.rs`: what belongs.
 
-use std::io;
+use std::{io, path::Path};
 
 use super::{
     Logs, Unread,
@@ -32,6 +32,9 @@ pub(super) struct Search {
     pub(super) unread: Unread,
     pub(super) request: Option<String>,
     pub(super) connection: Option<String>,
+    /// How many lines of access logs were read, and whether one had a request id.
+    requests: u64,
+    named: bool,
     /// Why the join may be wrong.
     pub(super) doubt: Option<String>,
 }
@@ -51,9 +54,12 @@ impl Search {
         }
         let mut alike = Vec::new();
         for path in &logs.access {
+            let (before, mut lines) = (search.unread.count, 0);
             logs.read(path, |place, line| {
+                lines += 1;
                 search.access(id, logs, place, line, &mut alike);
             })?;
+            search.unread.access(logs, path, lines, before);
         }
         search.take_closest(alike);
         let mut serials = Vec::new();
@@ -78,6 +84,11 @@ impl Search {
             _ => cited.time,
         });
         Ok(search)
+    }
+
+    /// Whether there are lines of an access log, and none with a request id.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.requests > 0 && !self.named
     }
 
     fn own(&mut self, id: &str, place: &Place, line: &str) {
@@ -118,6 +129,7 @@ impl Search {
         };
         self.evidence.ahead = access.ahead;
         let request = access.request.as_deref();
+        (self.requests, self.named) = (self.requests + 1, self.named || request.is_some());
         let is = |known: &str| request.is_some_and(|request| request.eq_ignore_ascii_case(known));
         if is(id) || self.request.as_deref().is_some_and(is) {
             self.request = access.request.clone();
@@ -213,15 +225,27 @@ impl Unread {
             self.first.get_or_insert_with(|| place.to_string());
         }
     }
+
+    /// After an access log of so many lines: says so when none of them could be read, `before` being what
+    /// was unread before it.
+    pub(super) fn access(&mut self, logs: &Logs, path: &Path, lines: u64, before: u64) {
+        if lines == 0 || self.count - before < lines {
+            return;
+        }
+        let path = path.display();
+        self.foreign.get_or_insert_with(|| match logs.access_format {
+            Some(_) => format!("{path} has no line of the format that --access-format names"),
+            None => format!(
+                "{path} is no access log of nginx in a format that is known: if nginx wrote it, name its \
+                 log_format with --access-format"
+            ),
+        });
+    }
 }
 
 impl Logs {
     /// Reads one file; an error names it.
-    pub(super) fn read(
-        &self,
-        path: &std::path::Path,
-        take: impl FnMut(&Place, &str),
-    ) -> io::Result<()> {
+    pub(super) fn read(&self, path: &Path, take: impl FnMut(&Place, &str)) -> io::Result<()> {
         lines::each(path, take)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }

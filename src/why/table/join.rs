@@ -101,12 +101,15 @@ impl Join {
         }
         join.complaints.sort();
         for path in &logs.access {
+            let (before, mut lines) = (join.unread.count, 0);
             logs.read(path, |place, line| {
+                lines += 1;
                 match Access::parse(line, logs.access_format.as_ref()) {
                     Some(access) => join.access(access),
                     None => join.unread.other(place, line),
                 }
             })?;
+            join.unread.access(logs, path, lines, before);
         }
         join.tell_the_rest();
         Ok(join)

@@ -231,6 +231,31 @@ fn what_cannot_be_read_is_counted_and_the_first_of_it_is_named() {
 }
 
 #[test]
+fn another_program_s_access_log_is_told_to_be_none_and_so_is_one_without_ids() {
+    let haproxy = "Nov 21 20:31:37 host haproxy[17]: 203.0.113.7:5000 [21/Nov/2026:20:31:37.000] in \
+                   out/b1 0/0/0/1/3014 101 300 - - ---- 1/1/1/1/0 0/0 \"GET /ws/echo HTTP/1.1\"\n";
+    let combined = "203.0.113.7 - - [21/Nov/2026:20:31:37 +0000] \"GET /ws/echo HTTP/1.1\" 101 4 \"-\" \"x\"\n";
+    let ask = |text: &str, arguments: &[&str]| {
+        let (_folder, file) = folder(text);
+        let output = Command::new(BINARY).arg("why").args(arguments).arg("--access-log").arg(file);
+        let output = output.output().expect("it runs");
+        [output.stdout, output.stderr]
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .concat()
+    };
+    for arguments in [&["c1d0"][..], &[]] {
+        let said = ask(haproxy, arguments);
+        assert!(said.contains("\n1 line could not be read"), "{said}");
+        assert!(said.contains("no access log of nginx"), "{said}");
+        assert!(said.contains("--access-format"), "{said}");
+    }
+    let said = ask(combined, &["c1d0"]);
+    assert!(said.contains("c1d0 is in none of these files"), "{said}");
+    assert!(said.contains("has a request id") && said.contains("--access-format"), "{said}");
+    assert!(!ask(combined, &[]).contains("no access log of nginx"));
+}
+
+#[test]
 fn an_id_in_no_file_exits_1_and_wrong_arguments_exit_64() {
     let (folder, file) = folder(&format!("{END}no_pong code=1011 age=3.013 in=0 out=0\n"));
     let file = file.to_str().expect("a temporary path is text");
