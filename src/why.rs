@@ -13,6 +13,7 @@ mod lines;
 mod moment;
 mod own;
 mod search;
+mod sieve;
 mod table;
 mod verdict;
 

@@ -11,6 +11,7 @@ use super::{
     lines::{self, Place},
     moment::{Moment, SECOND},
     own::Own,
+    sieve::{self, Sieve},
 };
 
 /// More lines than one connection has; a client without a gateway may give many the same id.
@@ -35,6 +36,7 @@ pub(super) struct Search {
     /// How many lines of access logs were read, and whether one had a request id.
     requests: u64,
     named: bool,
+    sieve: Sieve,
     /// Why the join may be wrong.
     pub(super) doubt: Option<String>,
 }
@@ -49,12 +51,14 @@ impl Search {
             error: !logs.error.is_empty(),
             info: false,
         };
+        search.sieve.add(id);
         for path in &logs.own {
             logs.read(path, |place, line| search.own(id, place, line))?;
         }
         let mut alike = Vec::new();
         for path in &logs.access {
             let (before, mut lines) = (search.unread.count, 0);
+            search.sieve.is_nameless = true;
             logs.read(path, |place, line| {
                 lines += 1;
                 search.access(id, logs, place, line, &mut alike);
@@ -92,6 +96,9 @@ impl Search {
     }
 
     fn own(&mut self, id: &str, place: &Place, line: &str) {
+        if !self.sieve.passes(place, line) {
+            return;
+        }
         let Some(own) = Own::parse(line) else { return self.unread.other(place, line) };
         let is = |key, known: &Option<String>| {
             own.get(key).is_some_and(|value| {
@@ -104,6 +111,8 @@ impl Search {
         let text = |key| own.get(key).map(str::to_owned);
         if own.is_open() || own.is_end() {
             (self.request, self.connection) = (text("request"), text("id"));
+            let ids = [&self.request, &self.connection].into_iter().flatten();
+            ids.for_each(|id| self.sieve.add(id));
         }
         let evidence = &mut self.evidence;
         if own.is_open() {
@@ -124,11 +133,18 @@ impl Search {
         line: &str,
         alike: &mut Vec<(Access, Cited)>,
     ) {
+        if !self.sieve.passes(place, line) {
+            return;
+        }
         let Some(access) = Access::parse(line, logs.access_format.as_ref()) else {
             return self.unread.other(place, line);
         };
-        self.evidence.ahead = access.ahead;
+        // The gateway's own line of it knows best: clocks are put back in autumn.
+        if self.evidence.access.is_none() {
+            self.evidence.ahead = access.ahead;
+        }
         let request = access.request.as_deref();
+        self.sieve.is_nameless &= request.is_none();
         (self.requests, self.named) = (self.requests + 1, self.named || request.is_some());
         let is = |known: &str| request.is_some_and(|request| request.eq_ignore_ascii_case(known));
         if is(id) || self.request.as_deref().is_some_and(is) {
@@ -175,6 +191,11 @@ impl Search {
     }
 
     fn error(&mut self, place: &Place, line: &str, serials: &mut Vec<u64>) {
+        let serial = self.evidence.access.as_ref().and_then(|access| access.serial);
+        if sieve::is_anothers(place, line, serial) {
+            self.evidence.given.info |= line.contains(" [info] ");
+            return;
+        }
         let Some(fault) = Fault::parse(line) else { return self.unread.other(place, line) };
         let evidence = &mut self.evidence;
         evidence.given.info |= fault.is_info;
