@@ -237,8 +237,9 @@ fn another_program_s_access_log_is_told_to_be_none_and_so_is_one_without_ids() {
     let combined = "203.0.113.7 - - [21/Nov/2026:20:31:37 +0000] \"GET /ws/echo HTTP/1.1\" 101 4 \"-\" \"x\"\n";
     let ask = |text: &str, arguments: &[&str]| {
         let (_folder, file) = folder(text);
-        let output = Command::new(BINARY).arg("why").args(arguments).arg("--access-log").arg(file);
-        let output = output.output().expect("it runs");
+        let mut command = Command::new(BINARY);
+        command.arg("why").args(arguments).arg("--access-log").arg(file);
+        let output = command.output().expect("it runs");
         [output.stdout, output.stderr]
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .concat()
