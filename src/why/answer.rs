@@ -182,12 +182,9 @@ impl fmt::Display for Answer {
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.first {
-            Some(first) => {
-                let lines = if self.count == 1 { "line" } else { "lines" };
-                writeln!(f, "\n{} {lines} could not be read, the first is {first}", self.count)?;
-            }
-            None => {}
+        if let Some(first) = &self.first {
+            let lines = if self.count == 1 { "line" } else { "lines" };
+            writeln!(f, "\n{} {lines} could not be read, the first is {first}", self.count)?;
         }
         match &self.foreign {
             Some(foreign) => writeln!(f, "{foreign}"),
