@@ -9,6 +9,7 @@ mod finding;
 mod gateway;
 mod glob;
 mod grammar;
+mod judged;
 mod location;
 mod rules;
 mod source;
@@ -20,7 +21,7 @@ mod value;
 pub use self::{
     catalogue::{RULES, Rule},
     expected::Expected,
-    finding::{Finding, Report, Severity},
+    finding::{Finding, Judged, Report, Severity},
     source::Source,
 };
 
@@ -55,14 +56,15 @@ pub fn lint(source: &Source, expected: &Expected) -> Report {
     // Where braces do not match, nobody knows what belongs to what.
     if ["unbalanced", "unterminated-quote", "syntax"].iter().any(|rule| findings.has(rule)) {
         let left_out = findings.left_out();
-        return Report { findings: findings.sorted(&files), left_out, locations: 0 };
+        return Report { findings: findings.sorted(&files), left_out, ..Report::default() };
     }
     let context = grammar::check(source, &loaded, &mut findings);
     let root = within(context, loaded.root);
     let gateway = Gateway::new(&root, context, (&source.main, complete), expected);
     rules::check(&gateway, &mut findings);
     let (locations, left_out) = (gateway.websockets.len(), findings.left_out());
-    Report { findings: findings.sorted(&files), left_out, locations }
+    let judged = judged::told(&gateway.websockets);
+    Report { findings: findings.sorted(&files), left_out, locations, judged }
 }
 
 /// A part of a configuration, put into the blocks that it is a part of.

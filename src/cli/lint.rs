@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use holdline::{
     config::Config,
-    lint::{Expected, Finding, RULES, Report, Rule, Severity, Source, lint},
+    lint::{Expected, Finding, Judged, RULES, Report, Rule, Severity, Source, lint},
 };
 use serde_json::json;
 
@@ -62,10 +62,14 @@ Examples:
   holdline lint nginx.conf --config holdline.toml --route /chat/socket --wanted-connections 500
 
 JSON: {\"file\", \"locations\" (judged as WebSocket ones), \"errors\", \"warnings\", \"notes\",
-  \"left_out\" (findings beyond 1000 of a severity), \"findings\": [{\"file\", \"line\", \"severity\", \"rule\", \"wrong\", \"right\"}]}";
+  \"left_out\" (findings beyond 1000 of a severity), \"judged\": [{\"file\", \"line\",
+  \"location\", \"because\"}], \"findings\": [{\"file\", \"line\", \"severity\", \"rule\", \"wrong\", \"right\"}]}";
 
 /// More than any configuration, and less than memory; what is beyond it is cut off.
 const STDIN_BYTES_MAX: u64 = 64 << 20;
+
+/// Judged locations that are named as text; who has more of them reads JSON.
+const JUDGED_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -143,7 +147,10 @@ fn as_text(name: &str, report: &Report) -> String {
         more => format!("; {more} more left out"),
     };
     let sum = format!("{name}: {locations}; {}{more}\n", counts.join(", "));
-    findings.chain([sum]).collect()
+    let judged = report.judged.iter().take(JUDGED_MAX).map(|it| format!("judged: {it}\n"));
+    let rest = report.judged.len().saturating_sub(JUDGED_MAX);
+    let rest = (rest > 0).then(|| format!("judged: {rest} more\n"));
+    findings.chain(judged).chain(rest).chain([sum]).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {
@@ -158,6 +165,11 @@ fn as_json(name: &str, report: &Report) -> String {
             "wrong": it.wrong, "right": it.right,
         })
     };
+    let judged = |it: &Judged| {
+        json!({
+            "file": it.file, "line": it.line, "location": it.location, "because": it.because,
+        })
+    };
     let object = json!({
         "file": name,
         "locations": report.locations,
@@ -165,6 +177,7 @@ fn as_json(name: &str, report: &Report) -> String {
         "warnings": report.count(Severity::Warning),
         "notes": report.count(Severity::Note),
         "left_out": report.left_out,
+        "judged": report.judged.iter().map(judged).collect::<Vec<_>>(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{object}\n")

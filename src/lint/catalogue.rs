@@ -36,6 +36,7 @@ pub static RULES: &[Rule] = &[
     rule("bad-value", "a time that is none", "nginx refuses it", "syntax.html"),
     rule("include-unread", "an include that cannot be read", "what is in it is not judged, and rules that need all of it stay silent", "ngx_core_module.html#include"),
     rule("not-judged", "directives of modules that are not nginx's own", "nobody here knows what they do", "dirindex.html"),
+    rule("not-taken-for-one", "a location with half a recipe for WebSockets, or a path like one: ws, socket, chat, cable, hub", "without Upgrade it is not taken for a WebSocket one, and not judged", "http/websocket.html"),
     rule("fragment", "a file that is a part of a configuration", "what is inherited from further out is not seen", "syntax.html"),
 
     rule("no-websocket-location", "that some location proxies WebSockets", "a gateway without one passes none", "http/websocket.html"),

@@ -55,6 +55,27 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A location that was judged as a WebSocket one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The file as it was named, or found from the name by an `include`.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// As it is written: `location /socket`.
+    pub location: String,
+    /// Why it was taken for one: `it passes Upgrade`.
+    pub because: String,
+}
+
+impl fmt::Display for Judged {
+    /// `location /socket (FILE:LINE), because it passes Upgrade`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, location, because } = self;
+        write!(f, "{location} ({file}:{line}), because {because}")
+    }
+}
+
 /// Everything that was found, by file and line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -64,6 +85,8 @@ pub struct Report {
     pub left_out: usize,
     /// How many locations were judged as WebSocket ones.
     pub locations: usize,
+    /// Which they were, and why.
+    pub judged: Vec<Judged>,
 }
 
 impl Report {

@@ -4,7 +4,8 @@
 use super::{
     effective::{Scope, named},
     expected::Expected,
-    location::{Pattern, choose},
+    judged,
+    location::choose,
     tree::Directive,
 };
 
@@ -18,6 +19,8 @@ pub(super) struct Way<'a> {
     pub(super) pass: &'a Directive,
     /// The paths that were asked about and lead here.
     pub(super) routes: Vec<String>,
+    /// Why it is judged as one for WebSockets; empty when it is not.
+    pub(super) because: String,
 }
 
 /// Where a way leads.
@@ -81,7 +84,7 @@ impl<'a> Gateway<'a> {
             websockets: Vec::new(),
         };
         gateway.mark_routes();
-        gateway.websockets = gateway.find_websockets();
+        gateway.websockets = judged::websockets(&gateway);
         gateway
     }
 
@@ -133,45 +136,12 @@ impl<'a> Gateway<'a> {
         }
     }
 
-    /// Those that were asked for; else those that say so themselves and those that a route of the
-    /// backend leads to; else, where nothing is sure, whatever could be meant.
-    fn find_websockets(&self) -> Vec<Way<'a>> {
-        let ways = |wanted: &dyn Fn(&Way<'a>) -> bool| -> Vec<Way<'a>> {
-            self.ways.iter().filter(|way| wanted(way)).cloned().collect()
-        };
-        let routed = |way: &Way<'_>| !way.routes.is_empty();
-        if self.expected.routes_are_asked_for() {
-            return ways(&routed);
-        }
-        let upgrades = |way: &Way<'_>| {
-            way.scope.header("Upgrade").is_some_and(|header| !header.argument(2).is_empty())
-        };
-        let says_so = |way: &Way<'_>| upgrades(way) && way.scope.is_local("proxy_set_header");
-        let specific = |way: &Way<'a>| {
-            routed(way) && (!Pattern::of(way.location).is_catch_all() || self.leads_to_backend(way))
-        };
-        let sure = ways(&|way| says_so(way) || specific(way));
-        if !sure.is_empty() {
-            return sure;
-        }
-        // A header that is set further out is sent from everywhere: routes tell more.
-        let likely = ways(&|way| upgrades(way) && routed(way));
-        if !likely.is_empty() {
-            return likely;
-        }
-        let possible = ways(&|way| upgrades(way) && !is_exact(way));
-        if possible.is_empty() { ways(&routed) } else { possible }
-    }
-
-    fn leads_to_backend(&self, way: &Way<'a>) -> bool {
+    /// Whether one of its servers has the port that the backend listens on.
+    pub(super) fn leads_to_backend(&self, way: &Way<'a>) -> bool {
         let port = self.expected.config.server.listen.port();
         let same = |address: &str| self::port(address) == Some(port);
         port != 0 && self.addresses(way).into_iter().any(same)
     }
-}
-
-fn is_exact(way: &Way<'_>) -> bool {
-    matches!(Pattern::of(way.location), Pattern::Exact(_))
 }
 
 /// All locations in a block that proxy, and each `if` in one that does.
@@ -184,7 +154,14 @@ fn collect<'a>(
     for location in named(block.body(), "location") {
         let scope = scope.inside(location);
         let mut add = |scope: Scope<'a>, pass| {
-            ways.push(Way { scope, server, location, pass, routes: Vec::new() });
+            ways.push(Way {
+                scope,
+                server,
+                location,
+                pass,
+                routes: Vec::new(),
+                because: String::new(),
+            });
         };
         for pass in named(location.body(), "proxy_pass") {
             add(scope.clone(), pass);

@@ -4,6 +4,7 @@
 mod exposure;
 mod headers;
 mod limits;
+mod overlooked;
 mod redirects;
 mod rooms;
 mod taste;
@@ -24,6 +25,7 @@ use super::{
 /// Holds a gateway against every rule.
 pub(super) fn check(gateway: &Gateway<'_>, findings: &mut Findings) {
     some_location(gateway, findings);
+    overlooked::check(gateway, findings);
     upgrade::scheme(gateway, findings);
     for way in &gateway.websockets {
         upgrade::check(gateway, way, findings);

@@ -47,6 +47,8 @@ fn an_error_fails_and_is_shown_with_file_line_rule_and_what_would_be_right() {
         format!("{file}:16: error: proxy_read_timeout is 15s, but the backend pings every 20s");
     assert!(shown.contains(&line), "{shown}");
     assert!(shown.contains("[read-timeout]\n    right: proxy_read_timeout of three"), "{shown}");
+    let judged = format!("\njudged: location /ws ({file}:9), because it passes Upgrade\n");
+    assert!(shown.contains(&judged), "{shown}");
     let sum = "1 WebSocket location; 1 error, 0 warnings, 1 note\n";
     assert!(shown.ends_with(sum), "{shown}");
 }
@@ -85,6 +87,8 @@ fn as_json_it_is_one_object_with_the_same_in_it() {
     let output = holdline_lint(&["--format", "json", &corpus("bad/max_fails_three.conf")], &[], "");
     assert_eq!(output.status.code(), Some(0));
     let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let judged = object["judged"].as_array().expect("a list");
+    assert_eq!((judged.len(), &judged[0]["because"]), (1, &Value::from("it passes Upgrade")));
     assert_eq!((&object["errors"], &object["warnings"]), (&Value::from(0), &Value::from(1)));
     let finding = &object["findings"].as_array().expect("a list")[1];
     assert_eq!(finding["rule"], "max-fails");

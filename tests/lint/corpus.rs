@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, fs};
 
-use holdline::lint::{RULES, Severity};
+use holdline::{
+    config::Config,
+    lint::{Expected, RULES, Severity, Source, lint},
+};
 
 use crate::{
     sample::{Sample, found},
@@ -57,4 +60,31 @@ fn each_finding_says_what_would_be_right() {
             assert!(!finding.wrong.ends_with('.') && !finding.wrong.contains("  "), "{finding:?}");
         }
     }
+}
+
+#[test]
+fn each_judged_location_is_named_with_the_reason() {
+    let told = |text: &str, routes: &[&str]| {
+        let routes = routes.iter().map(|route| (*route).to_owned()).collect();
+        let expected = Expected::new(&Config::default()).routes(routes);
+        let report = lint(&Source::from_text("f", text), &expected);
+        assert_eq!(report.judged.len(), report.locations);
+        report.judged.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let pass = "proxy_pass http://127.0.0.1:8000;";
+    let upgrade = "proxy_set_header Upgrade $http_upgrade;";
+    let own =
+        format!("server {{\n location /a {{ {pass} {upgrade} }}\n location /b {{ {pass} }} }}");
+    assert_eq!(told(&own, &[]), ["location /a (f:2), because it passes Upgrade"]);
+    assert_eq!(told(&own, &["/b/c"]), ["location /b (f:3), because --route /b/c leads to it"]);
+    let route = format!("server {{\n location /ws/ {{ {pass} }} }}");
+    let because = "because it serves /ws/echo, a route of the backend";
+    assert_eq!(told(&route, &[]), [format!("location /ws/ (f:2), {because}")]);
+    let inherited = format!("server {{\n {upgrade}\n location /a {{ {pass} }} }}");
+    assert_eq!(told(&inherited, &[]), ["location /a (f:3), because it inherits Upgrade"]);
+    let pages = format!("server {{\n location / {{ {pass} }} }}");
+    let because = "because it would serve /ws/echo, and nothing passes Upgrade";
+    assert_eq!(told(&pages, &[]), [format!("location / (f:2), {because}")]);
+    let hint = format!("server {{\n location / {{ {pass} }}\n location /socket {{ {pass} }} }}");
+    assert_eq!(told(&hint, &[]), [""; 0], "the hint at /socket says more");
 }
