@@ -62,7 +62,7 @@ pub static RULES: &[Rule] = &[
     rule("balancing", "how servers are chosen", "connections live for hours: taking turns leaves a fresh server empty, ip_hash piles an office onto one", "http/ngx_http_upstream_module.html#least_conn"),
     rule("next-upstream", "proxy_next_upstream", "the 503 of a draining backend is retried elsewhere, unseen, if http_503 is listed", "http/ngx_http_proxy_module.html#proxy_next_upstream"),
     rule("rooms-scattered", "/ws/rooms/ with several servers", "a room lives on one backend; members on two miss each other", "http/ngx_http_upstream_module.html#hash"),
-    rule("proxy-pass-variable", "a variable in proxy_pass", "without a resolver it ends in 502, with one the servers are used unevenly", "http/ngx_http_proxy_module.html#proxy_pass"),
+    rule("proxy-pass-variable", "a variable in proxy_pass, unless `set` says an address", "without a resolver it ends in 502, with one the servers are used unevenly", "http/ngx_http_proxy_module.html#proxy_pass"),
     rule("local-ports", "wanted connections per server", "Linux has 28,232 local ports for each address unless told otherwise", "http/ngx_http_upstream_module.html#server"),
 
     rule("worker-connections", "worker_connections against twice the wanted connections", "it counts both sides: the common 1024 hold 511 WebSockets a worker, past it peers are cut off without an answer", "ngx_core_module.html#worker_connections"),

@@ -62,6 +62,22 @@ impl<'a> Scope<'a> {
         Some((lost, named(self.levels[at].body, SET).next()?))
     }
 
+    /// What `set` gives a variable, named with its dollar, here and in the blocks around, with an
+    /// `if` or without: nginx runs them all, from the outermost to the innermost.
+    pub(super) fn set_values(&self, variable: &str) -> Vec<&'a str> {
+        let bare = |text: &str| text.replace(['{', '}'], "");
+        let wanted = bare(variable);
+        let bodies = self.levels.iter().flat_map(|level| {
+            let conditions = named(level.body, "if").map(Directive::body);
+            [level.body].into_iter().chain(conditions)
+        });
+        let sets = bodies.flat_map(|body| named(body, "set"));
+        let mut values: Vec<_> =
+            sets.filter(|it| bare(it.argument(1)) == wanted).map(|it| it.argument(2)).collect();
+        values.dedup();
+        values
+    }
+
     /// Whether what is in force of this name was set in a location, not further out.
     pub(super) fn is_local(&self, name: &str) -> bool {
         let level = self.level_of(name, self.levels.len());

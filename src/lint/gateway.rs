@@ -1,6 +1,8 @@
 //! A gateway as its configuration describes it: servers, upstreams, and the ways to the backend.
 //! Leaves to the rules: whether the ways are good ones.
 
+use std::net::IpAddr;
+
 use super::{
     effective::{Scope, named},
     expected::Expected,
@@ -107,10 +109,30 @@ impl<'a> Gateway<'a> {
     /// Where a way leads.
     pub(super) fn target(&self, way: &Way<'a>) -> Target<'a> {
         let (address, _) = split_pass(way.pass.argument(1));
-        if address.contains('$') {
-            return Target::Variable;
+        if !address.contains('$') {
+            return self.upstream(address).map_or(Target::Address(address), Target::Upstream);
         }
-        self.upstream(address).map_or(Target::Address(address), Target::Upstream)
+        match self.addresses_of(way, address)[..] {
+            [address] => self.upstream(address).map_or(Target::Address(address), Target::Upstream),
+            _ => Target::Variable,
+        }
+    }
+
+    /// Whether the way is one by a variable that can only be an address or the name of an upstream,
+    /// which nginx needs no resolver for.
+    pub(super) fn needs_no_resolver(&self, way: &Way<'a>) -> bool {
+        !self.addresses_of(way, split_pass(way.pass.argument(1)).0).is_empty()
+    }
+
+    /// What a variable that is all of an address can be; none where one of them must be looked up.
+    fn addresses_of(&self, way: &Way<'a>, variable: &str) -> Vec<&'a str> {
+        let values = way.scope.set_values(variable).into_iter();
+        let addresses: Vec<_> = values.map(|value| split_pass(value).0).collect();
+        let known = |address: &&str| {
+            let is_ip = host(address).trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+            is_ip || address.starts_with("unix:") || self.upstream(address).is_some()
+        };
+        if addresses.iter().all(known) { addresses } else { Vec::new() }
     }
 
     /// The servers that a way may lead to, each `host:port` as it is written.

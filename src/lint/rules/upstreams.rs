@@ -81,7 +81,7 @@ fn next(way: &Way<'_>, findings: &mut Findings) {
 }
 
 fn variable(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Findings) {
-    if !matches!(gateway.target(way), Target::Variable) {
+    if !matches!(gateway.target(way), Target::Variable) || gateway.needs_no_resolver(way) {
         return;
     }
     const RULE: &str = "proxy-pass-variable";
