@@ -63,7 +63,7 @@ pub fn lint(source: &Source, expected: &Expected) -> Report {
     let gateway = Gateway::new(&root, context, (&source.main, complete), expected);
     rules::check(&gateway, &mut findings);
     let (locations, left_out) = (gateway.websockets.len(), findings.left_out());
-    let judged = judged::told(&gateway.websockets);
+    let judged = judged::told(&gateway);
     Report { findings: findings.sorted(&files), left_out, locations, judged }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Gateway<'a> {
     pub(super) name: &'a str,
     pub(super) http: Vec<&'a Directive>,
     pub(super) servers: Vec<(Scope<'a>, &'a Directive)>,
+    /// The servers of `stream` that proxy: bytes of any kind, WebSockets among them, but no datagrams.
+    pub(super) streams: Vec<(Scope<'a>, &'a Directive)>,
     /// All locations that proxy.
     pub(super) ways: Vec<Way<'a>>,
     /// Those for WebSockets.
@@ -70,6 +72,16 @@ impl<'a> Gateway<'a> {
             named(http.body(), "server").map(move |server| (scope.inside(server), server))
         };
         let servers: Vec<_> = http.iter().flat_map(in_http).collect();
+        let in_stream = |stream: &'a Directive| {
+            let scope = outermost.inside(stream);
+            named(stream.body(), "server").map(move |server| (scope.inside(server), server))
+        };
+        let proxies = |(_, server): &(Scope<'_>, &Directive)| {
+            let udp = |listen: &Directive| listen.arguments().any(|it| it == "udp");
+            named(server.body(), "proxy_pass").next().is_some()
+                && !named(server.body(), "listen").any(udp)
+        };
+        let streams = named(root, "stream").flat_map(in_stream).filter(proxies).collect();
         let mut ways = Vec::new();
         for (scope, server) in &servers {
             collect(scope, server, server, &mut ways);
@@ -82,6 +94,7 @@ impl<'a> Gateway<'a> {
             name,
             http,
             servers,
+            streams,
             ways,
             websockets: Vec::new(),
         };

@@ -5,6 +5,7 @@ use super::{
     finding::Judged,
     gateway::{Gateway, Way},
     location::Pattern,
+    tree::Directive,
 };
 
 /// Those that were asked for; else those that say so themselves and those that a route of the
@@ -48,8 +49,12 @@ pub(super) fn websockets<'a>(gateway: &Gateway<'a>) -> Vec<Way<'a>> {
 }
 
 /// What is judged, for people.
-pub(super) fn told(ways: &[Way<'_>]) -> Vec<Judged> {
-    let mut told: Vec<_> = ways
+pub(super) fn told(gateway: &Gateway<'_>) -> Vec<Judged> {
+    if gateway.websockets.is_empty() {
+        return gateway.streams.iter().map(|(_, server)| told_stream(server)).collect();
+    }
+    let mut told: Vec<_> = gateway
+        .websockets
         .iter()
         .map(|way| {
             let plain = |text: &str| text.replace(char::is_control, "?");
@@ -64,6 +69,16 @@ pub(super) fn told(ways: &[Way<'_>]) -> Vec<Judged> {
         .collect();
     told.dedup_by(|one, other| (&one.file, one.line) == (&other.file, other.line));
     told
+}
+
+fn told_stream(server: &Directive) -> Judged {
+    let at = server.place();
+    Judged {
+        file: at.file.to_owned(),
+        line: at.line,
+        location: "stream server".to_owned(),
+        because: "it passes all bytes on, and no location passes WebSockets".to_owned(),
+    }
 }
 
 /// Those that are not judged, although they look like WebSocket ones.

@@ -16,6 +16,7 @@ mod workers;
 use std::time::Duration;
 
 use super::{
+    effective::Scope,
     finding::{Findings, Place, Severity},
     gateway::{Gateway, Way},
     tree::Directive,
@@ -37,6 +38,9 @@ pub(super) fn check(gateway: &Gateway<'_>, findings: &mut Findings) {
         limits::check(gateway, way, findings);
         taste::check(way, findings);
     }
+    if gateway.websockets.is_empty() {
+        timeouts::check_streams(gateway, findings);
+    }
     redirects::check_routes(gateway, findings);
     workers::check(gateway, findings);
     exposure::check(gateway, findings);
@@ -50,12 +54,14 @@ fn some_location(gateway: &Gateway<'_>, findings: &mut Findings) {
     let right = "a location with proxy_pass and the headers Upgrade and Connection; name yours with \
                  --route /its/path where it is not recognised \
                  (nginx.org/en/docs/http/websocket.html)";
+    // Whoever passes bytes on passes WebSockets on.
+    let by_stream = !gateway.streams.is_empty() && gateway.websockets.is_empty();
     // A part of a configuration, or one that was not read whole, may have it elsewhere.
     let whole = gateway.complete && gateway.context == "main";
     let severity = if whole { Severity::Error } else { Severity::Warning };
     for path in gateway.expected.paths() {
         let served = gateway.websockets.iter().any(|way| way.routes.contains(&path));
-        if gateway.expected.routes_are_asked_for() && !served {
+        if gateway.expected.routes_are_asked_for() && !served && !by_stream {
             let wrong = format!("no location proxies {path}");
             findings.add(severity, "no-websocket-location", at, wrong, right);
         }
@@ -63,7 +69,11 @@ fn some_location(gateway: &Gateway<'_>, findings: &mut Findings) {
     // What nginx cannot read may be the location.
     let faults = ["missing-semicolon", "unknown-directive", "misplaced-directive", "arguments"];
     let readable = !faults.iter().any(|rule| findings.has(rule));
-    if gateway.websockets.is_empty() && readable && !findings.has("no-websocket-location") {
+    if gateway.websockets.is_empty()
+        && !by_stream
+        && readable
+        && !findings.has("no-websocket-location")
+    {
         let wrong = "no location passes WebSockets to a backend";
         findings.add(severity, "no-websocket-location", at, wrong, right);
     }
@@ -91,8 +101,19 @@ fn time_in_force<'a>(
     default: Duration,
     findings: &mut Findings,
 ) -> Option<InForce<'a>> {
-    let Some(said) = way.scope.one(name) else {
-        return Some(InForce { time: default, said: None, at: way.location.place() });
+    time_in(&way.scope, way.location, name, default, findings)
+}
+
+/// The same for any block.
+fn time_in<'a>(
+    scope: &Scope<'a>,
+    block: &'a Directive,
+    name: &str,
+    default: Duration,
+    findings: &mut Findings,
+) -> Option<InForce<'a>> {
+    let Some(said) = scope.one(name) else {
+        return Some(InForce { time: default, said: None, at: block.place() });
     };
     Some(InForce { time: time_of(said, findings)?, said: Some(said), at: said.place() })
 }

@@ -99,6 +99,10 @@ fn nginx_refuses_what_has_a_fault_of_syntax_and_accepts_the_rest() {
         let report = lint(&source, &sample.expected());
         let (said, refused) = (String::from_utf8_lossy(&output.stderr), refuses(&report.findings));
         let name = sample.main.display();
+        // A module that not every nginx is built with: this one has no opinion.
+        if said.contains("unknown directive \"stream\"") {
+            continue;
+        }
         assert_eq!(accepts(&output), !refused, "{name}: nginx says\n{said}\n{report:#?}");
         *(if refused { &mut bad } else { &mut good }) += 1;
     }

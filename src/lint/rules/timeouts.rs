@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Findings, Gateway, InForce, Severity, Way, time_in_force, value::show};
+use super::{Findings, Gateway, InForce, Severity, Way, time_in, time_in_force, value::show};
 use crate::lint::upstream::many_servers;
 
 /// Nearer to the timeout than this, nginx's own timer may be first: it fires up to 0.3 s early.
@@ -11,6 +11,8 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// So long a handshake would wait for a hung backend.
 const LONG: Duration = Duration::from_secs(3600);
 const DEFAULT: Duration = Duration::from_secs(60);
+/// Of `proxy_timeout` in `stream`.
+const STREAM_DEFAULT: Duration = Duration::from_secs(600);
 
 pub(super) fn check(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Findings) {
     let mut in_force = |name: &str| time_in_force(way, name, DEFAULT, findings);
@@ -32,6 +34,54 @@ pub(super) fn check(gateway: &Gateway<'_>, way: &Way<'_>, findings: &mut Finding
     }
 }
 
+/// Bytes that `stream` passes on: the same silence, by another timeout. What they are is not known,
+/// so this is looked at only where no location passes WebSockets.
+pub(super) fn check_streams(gateway: &Gateway<'_>, findings: &mut Findings) {
+    const RULE: &str = "stream-timeout";
+    let page = "ngx_stream_proxy_module#proxy_timeout";
+    for (scope, server) in &gateway.streams {
+        let silence = time_in(scope, server, "proxy_timeout", STREAM_DEFAULT, findings);
+        let Some(silence) = silence else { continue };
+        let is = silence.words("proxy_timeout");
+        match gateway.expected.config.heartbeat.ping_interval {
+            None => findings.add(
+                Severity::Error,
+                RULE,
+                silence.at,
+                format!(
+                    "{is} and the backend sends no pings: every connection silent for so long is cut"
+                ),
+                format!("heartbeat.ping_interval = \"{}\" in holdline.toml", show(silence.time / 3)),
+            ),
+            Some(ping) => {
+                if let Some((severity, harm)) = too_tight(silence.time, ping) {
+                    let ping = show(ping);
+                    findings.add(
+                        severity,
+                        RULE,
+                        silence.at,
+                        format!("{is}, but the backend pings every {ping} only: {harm}"),
+                        format!("proxy_timeout of three ping intervals, or the default, 10m ({page})"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// What silence between two pings does, if the timeout is too near to it.
+fn too_tight(timeout: Duration, ping: Duration) -> Option<(Severity, &'static str)> {
+    let fails =
+        ping.as_secs_f64() > timeout.as_secs_f64() * 0.9 || timeout.saturating_sub(ping) < MARGIN;
+    if fails {
+        Some((Severity::Error, "silent connections are cut, without a close frame"))
+    } else if ping > timeout / 2 {
+        Some((Severity::Warning, "one lost or late ping cuts a silent connection"))
+    } else {
+        None
+    }
+}
+
 fn read_timeout(gateway: &Gateway<'_>, read: &InForce<'_>, findings: &mut Findings) {
     let config = &gateway.expected.config;
     let is = read.words("proxy_read_timeout");
@@ -48,15 +98,7 @@ fn read_timeout(gateway: &Gateway<'_>, read: &InForce<'_>, findings: &mut Findin
             format!("heartbeat.ping_interval = \"{}\" in holdline.toml", show(read.time / 3)),
         ),
         Some(ping) => {
-            let fails = ping.as_secs_f64() > read.time.as_secs_f64() * 0.9
-                || read.time.saturating_sub(ping) < MARGIN;
-            if fails || ping > read.time / 2 {
-                let severity = if fails { Severity::Error } else { Severity::Warning };
-                let harm = if fails {
-                    "silent connections are cut, without a close frame"
-                } else {
-                    "one lost or late ping cuts a silent connection"
-                };
+            if let Some((severity, harm)) = too_tight(read.time, ping) {
                 let ping = show(ping);
                 findings.add(
                     severity,
