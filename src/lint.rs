@@ -6,6 +6,7 @@ mod directives;
 mod effective;
 mod expected;
 mod finding;
+mod forgotten;
 mod gateway;
 mod glob;
 mod grammar;

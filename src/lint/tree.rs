@@ -4,17 +4,14 @@
 use std::rc::Rc;
 
 use super::{
-    directives,
     finding::{Findings, Place, Severity},
+    forgotten,
     token::{Stop, Token, Word, tokens},
 };
 
 /// Blocks within blocks of one file. Whoever walks the tree calls itself for each, and nobody writes
 /// more than ten.
 const DEPTH_MAX: usize = 100;
-
-/// More words than any directive needs to be complete.
-const ARGUMENTS_MAX: usize = 16;
 
 /// One directive with its arguments, and its block if it has one.
 #[derive(Clone, Debug)]
@@ -164,17 +161,12 @@ impl Parser<'_> {
         if self.open.last().is_some_and(|(head, _)| is_list(&head[0].text)) {
             return words;
         }
-        // Where each begins, found before anything is moved: there may be thousands.
-        let (mut start, mut starts) = (0, Vec::new());
-        while let Some(at) = (1..words.len() - start).find(|&at| begins(&words[start..], at)) {
-            starts.push(at);
-            start += at;
-        }
-        if starts.is_empty() {
+        let lengths = forgotten::lengths(&words);
+        if lengths.is_empty() {
             return words;
         }
         let mut all = words.into_iter();
-        for length in starts {
+        for length in lengths {
             let words: Vec<_> = all.by_ref().take(length).collect();
             self.forgotten_after(&words);
             self.here.push(Directive { words, block: None, file: self.file.clone() });
@@ -258,23 +250,6 @@ impl Parser<'_> {
             right.concat(),
         );
     }
-}
-
-/// Whether the word is a directive of its own, and both it and what is before it are complete.
-fn begins(words: &[Word], at: usize) -> bool {
-    let word = &words[at];
-    let complete = |words: &[Word]| {
-        let forms = directives::forms(&words[0].text);
-        forms.iter().any(|form| form.takes(words.len() - 1))
-    };
-    // What follows may lack its semicolon too: then its own end is not the last word.
-    // A directive that is complete with any number of words is so with its first few.
-    let long_enough =
-        |words: &[Word]| (1..=words.len().min(ARGUMENTS_MAX)).any(|end| complete(&words[..end]));
-    !word.quoted
-        && word.line > words[at - 1].line
-        && long_enough(&words[at..])
-        && (complete(&words[..at]) || directives::forms(&words[0].text).is_empty())
 }
 
 #[cfg(test)]
