@@ -209,9 +209,12 @@ fn together(records: &[Record]) -> Option<Duration> {
     let active: Vec<_> = ends().filter(|record| record.is_active()).collect();
     let (first, last) = (active.iter().min_by_key(|it| it.opened)?, active.last()?);
     let apart = last.opened.abs_diff(first.opened) > 2 * TOGETHER;
-    let all = ends().filter(|record| at(record).abs_diff(at(first)) <= TOGETHER).count();
+    let then = |record: &Record| at(record).abs_diff(at(first)) <= TOGETHER;
+    let all = ends().filter(|record| then(record)).count();
+    // Where silence had been cut before, those that are left may well end side by side.
+    let passive = passive(records).is_some_and(|it| it.cut().is_some() && then(it));
     let living = records.iter().filter(|record| record.lives()).count();
-    (apart && at(first).abs_diff(at(last)) <= TOGETHER && all > 2 && living == 0).then(|| at(first))
+    (apart && then(last) && passive && all > 2 && living == 0).then(|| at(first))
 }
 
 /// Nobody got older than a moment.

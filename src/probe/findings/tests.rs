@@ -122,6 +122,19 @@ fn one_moment_at_which_all_end_is_no_timer() {
 }
 
 #[test]
+fn those_that_ping_may_end_side_by_side_where_silence_was_cut_before() {
+    let records = [
+        ended(Habit::Passive, Duration::ZERO, S, S, End::Fin),
+        ended(Habit::Silent, S / 10, S, S, End::Fin),
+        ended(Habit::Pinging(S), S / 5, 3 * S, S, End::Fin),
+        ended(Habit::Pinging(S), 5 * S / 2, S * 8 / 10, S * 8 / 10, End::Fin),
+        ended(Habit::Silent, 5 * S / 2, S, S, End::Fin),
+    ];
+    let findings = Findings::of(&records);
+    assert_eq!((findings.together, findings.idle.map(|idle| idle.timeout)), (None, Some(S)));
+}
+
+#[test]
 fn who_answers_no_ping_is_ended_for_that_and_not_for_silence() {
     let close = End::ClosedByServer(1011, "no pong".to_owned());
     let records = [
