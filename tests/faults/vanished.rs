@@ -41,7 +41,7 @@ async fn two_hundred_peers_that_vanish_idle_are_gone_in_the_heartbeat_s_time() {
         stage.holds(Neighbours::COUNT + VANISHED).await;
         elsewhere.vanish();
         let fault = watch.mark();
-        ledger.balances_within("the vanished are gone", &mut stage, fault, R3, &mut watch).await;
+        ledger.agrees_within("the vanished are gone", &mut stage, fault, R3, &mut watch).await;
         let found = stage.count("holdline_disconnects_total", "reason", "no_pong").await;
         assert_eq!(found, VANISHED as f64);
         neighbours.speak_again().await;
