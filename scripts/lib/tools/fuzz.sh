@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# cargo-fuzz, from crates.io at one version, and the nightly compiler that it needs for coverage.
+# cargo-fuzz, at one version, and the nightly compiler that it needs for coverage.
 # What it is run on is the business of scripts/fuzz; the short run in scripts/test needs neither.
 
 cargo_fuzz_version=0.13.2
