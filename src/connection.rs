@@ -22,7 +22,7 @@ use actix_ws::{MessageStream, ProtocolError, Session};
 use futures_core::Stream;
 
 pub use self::farewell::Farewell;
-use self::{alarm::Alarm, record::Record, work::Work};
+use self::{alarm::Alarm, work::Work};
 use crate::{
     callback::{Action, Callback, Reaction},
     disconnect::Disconnect,
@@ -72,7 +72,6 @@ pub struct Connection {
     _session: Session,
     work: Work,
     farewell: Option<Farewell>,
-    record: Record,
     heartbeat: Heartbeat,
     pace: Option<Pace>,
     /// The same for pings and pongs, which are no messages.
@@ -110,8 +109,8 @@ impl Connection {
         let config = node.config();
         let (interval, timeout) = (config.heartbeat.ping_interval, config.heartbeat.pong_timeout);
         let (callback, farewell) = callback.unzip();
+        record::open(&seat.entry.caller, &user_agent, node.metrics());
         let mut connection = Self {
-            record: Record::open(&seat.entry.caller, &user_agent, node.metrics()),
             heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new()),
             pace: config.limits.messages_per_second.map(|limit| Pace::new(limit, now)),
             control_pace: config
@@ -137,9 +136,11 @@ impl Connection {
         connection
     }
 
-    /// Serves the connection until its stream is gone. Dropping the future ends it as
-    /// `internal_error`.
-    pub async fn run(mut self) {
+    /// Serves the connection until its stream is gone. Dropped before, it ends as `internal_error`.
+    ///
+    /// By reference: a future keeps what it is given by value twice, and there is one for each
+    /// connection.
+    pub async fn run(&mut self) {
         while self.outbox().stage() == Stage::Open {
             match poll_fn(|cx| self.poll_event(cx)).await {
                 Event::Received(message) => self.receive(message),
@@ -305,7 +306,7 @@ impl Drop for Connection {
         // So that the books agree as soon as the last connection is gone.
         self.seat.shard.tally().flush();
         let ended = self.ended();
-        self.record.close(&ended);
+        record::close(&self.seat.entry.caller, &ended, self.node.metrics());
         if let Some(farewell) = &mut self.farewell {
             farewell.ended = ended;
         }

@@ -307,6 +307,7 @@ fn start(
     let (rest, user_agent) = (rest.clone(), peer::user_agent(request.headers()));
     let upgraded =
         Upgraded { seat, socket, observed, messages, session, callback, rest, actions, user_agent };
-    actix_rt::spawn(Connection::open(node, upgraded).run());
+    let mut connection = Connection::open(node, upgraded);
+    actix_rt::spawn(async move { connection.run().await });
     Ok(response)
 }
