@@ -19,7 +19,7 @@ use crate::{
     disconnect::Disconnect,
     message::{ConnectionId, Room},
     metrics::Tally,
-    outbox::{Budget, Outbox},
+    outbox::{Budget, Charged, Outbox},
 };
 
 /// The connections of one worker. Every method is synchronous: no await, no I/O.
@@ -85,17 +85,22 @@ impl Shard {
 
     /// Queues a frame for one connection of this shard.
     pub fn send(&self, outbox: &Outbox, frame: Bytes) {
-        let frame = self.hub.frame(frame);
-        outbox.push(Forms::new(&frame, &self.budget).of(outbox), Instant::now());
+        outbox.push(&self.charged(outbox, frame), Instant::now());
         self.shed();
     }
 
     /// The same for what the peer asked for itself: it waits until the outbox has room.
     pub fn send_patiently(&self, outbox: &Outbox, frame: Bytes) {
-        let frame = self.hub.frame(frame);
-        let form = Rc::clone(Forms::new(&frame, &self.budget).of(outbox));
-        outbox.push_patiently(form, Instant::now());
+        outbox.push_patiently(self.charged(outbox, frame), Instant::now());
         self.shed();
+    }
+
+    /// The form that this outbox's peer agreed to, for it alone.
+    fn charged(&self, outbox: &Outbox, frame: Bytes) -> Rc<Charged> {
+        match outbox.window() {
+            None => Charged::new(frame, &self.budget),
+            Some(_) => Rc::clone(Forms::new(&self.hub.frame(frame), &self.budget).of(outbox)),
+        }
     }
 
     /// Queues a frame for every member of `room`, here at once and on other shards by mail.

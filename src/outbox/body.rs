@@ -12,7 +12,7 @@ use std::{
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 
-use super::{Control, Lanes, Outbox, Stage, register, wake};
+use super::{Charged, Control, Lanes, Outbox, Stage, register, wake};
 
 /// A lane that grew beyond this many slots in a burst gives them back once it is empty.
 const SLOTS_KEPT: usize = 32;
@@ -78,7 +78,7 @@ impl Outbox {
         let was_congested = lanes.is_congested(&self.limits);
         if let Some((frame, _)) = lanes.data.pop_front() {
             self.count_data(&mut lanes, was_congested, frame.bytes().len());
-            return Some(frame.bytes().clone());
+            return Some(Charged::into_bytes(frame));
         }
         let (close, _) = lanes.close.take()?;
         self.close_taken.set(Some(Instant::now()));
