@@ -3,7 +3,6 @@
 //! `heartbeat.rs` when a peer is dead, to `socket.rs` the write deadline.
 
 mod alarm;
-mod cause;
 mod closing;
 mod farewell;
 mod record;
@@ -18,7 +17,7 @@ use std::{
     time::Instant,
 };
 
-use actix_ws::{MessageStream, ProtocolError, Session};
+use actix_web::dev;
 use futures_core::Stream;
 
 pub use self::farewell::Farewell;
@@ -28,13 +27,13 @@ use crate::{
     disconnect::Disconnect,
     heartbeat::{Beat, Heartbeat},
     hub::Seat,
-    inbound::Observed,
+    inbound::{Guard, Observed, Received},
     message::Message,
     node::Node,
     outbox::{Outbox, Stage},
     pace::Pace,
     rest::Rest,
-    socket::SocketControl,
+    socket::{SocketControl, SocketEnd},
 };
 
 /// After this many messages in a row a connection lets the others of its worker have a turn.
@@ -46,12 +45,10 @@ pub struct Upgraded {
     pub seat: Seat,
     /// The stream under the connection.
     pub socket: SocketControl,
-    /// What the guard in front of `messages` sees.
+    /// What `guard` sees.
     pub observed: Rc<Observed>,
-    /// actix-ws's reader, behind the guard.
-    pub messages: MessageStream,
-    /// actix-ws's sender; unused, but its end would end the reader.
-    pub session: Session,
+    /// Reads what the peer sends.
+    pub guard: Guard<dev::Payload>,
     /// Who is told of messages, if anybody, and must be told of the end.
     pub callback: Option<(Arc<dyn Callback>, Farewell)>,
     /// What the messages of `/ws/rest` become; of no use on other routes.
@@ -68,8 +65,7 @@ pub struct Connection {
     seat: Seat,
     socket: SocketControl,
     observed: Rc<Observed>,
-    messages: MessageStream,
-    _session: Session,
+    guard: Guard<dev::Payload>,
     work: Work,
     farewell: Option<Farewell>,
     heartbeat: Heartbeat,
@@ -89,11 +85,11 @@ pub struct Connection {
 
 enum Event {
     /// Something from the peer, validated by the guard.
-    Received(actix_ws::Message),
+    Received(Received),
     /// An answer to one of its messages.
     Answered(Reaction),
     /// Nothing more can be read.
-    ReadEnded(Option<ProtocolError>),
+    ReadEnded,
     /// A deadline has come.
     Due,
     /// An end was decided elsewhere: the hub, the outbox or the stream.
@@ -103,7 +99,7 @@ enum Event {
 impl Connection {
     /// Opens the connection's account: log, metrics and heartbeat start now.
     pub fn open(node: &Node, upgraded: Upgraded) -> Self {
-        let Upgraded { seat, socket, observed, messages, session, .. } = upgraded;
+        let Upgraded { seat, socket, observed, guard, .. } = upgraded;
         let Upgraded { callback, rest, actions, user_agent, .. } = upgraded;
         let now = Instant::now();
         let config = node.config();
@@ -126,11 +122,10 @@ impl Connection {
             work: Work::new(callback, rest),
             farewell,
             node: node.clone(),
-            _session: session,
             seat,
             socket,
             observed,
-            messages,
+            guard,
         };
         connection.act(actions);
         connection
@@ -143,9 +138,9 @@ impl Connection {
     pub async fn run(&mut self) {
         while self.outbox().stage() == Stage::Open {
             match poll_fn(|cx| self.poll_event(cx)).await {
-                Event::Received(message) => self.receive(message),
+                Event::Received(received) => self.receive(received),
                 Event::Answered(reaction) => self.react(reaction),
-                Event::ReadEnded(error) => self.read_ended(error),
+                Event::ReadEnded => self.end(self.why_gone()),
                 Event::Due => self.due(Instant::now()),
                 Event::Ended => {}
             }
@@ -176,34 +171,30 @@ impl Connection {
             self.turn = 0;
             cx.waker().wake_by_ref();
         } else if !self.reading_paused {
-            match Pin::new(&mut self.messages).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => {
+            match Pin::new(&mut self.guard).poll_next(cx) {
+                Poll::Ready(Some(Ok(received))) => {
                     self.turn += 1;
-                    return Poll::Ready(Event::Received(message));
+                    return Poll::Ready(Event::Received(received));
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Event::ReadEnded(Some(error)));
-                }
-                Poll::Ready(None) => return Poll::Ready(Event::ReadEnded(None)),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Event::ReadEnded),
                 Poll::Pending => self.turn = 0,
             }
         }
         self.alarm.poll(self.deadline(), cx).map(|()| Event::Due)
     }
 
-    fn receive(&mut self, message: actix_ws::Message) {
-        let is_control = matches!(message, actix_ws::Message::Ping(_) | actix_ws::Message::Pong(_));
+    fn receive(&mut self, received: Received) {
+        let is_control = matches!(received, Received::Ping(_) | Received::Pong(_));
         let too_fast = |pace: &mut Pace| !pace.allows(Instant::now());
         if is_control && self.control_pace.as_mut().is_some_and(too_fast) {
             return self.end(Disconnect::RateLimited);
         }
-        match message {
-            actix_ws::Message::Text(text) => self.act_on(Message::Text(text)),
-            actix_ws::Message::Binary(bytes) => self.act_on(Message::Binary(bytes)),
-            actix_ws::Message::Ping(payload) => {
+        match received {
+            Received::Message(message) => self.act_on(message),
+            Received::Ping(payload) => {
                 self.outbox().push_pong(&payload, Instant::now());
             }
-            actix_ws::Message::Pong(payload) => {
+            Received::Pong(payload) => {
                 self.node.metrics().pongs_received.inc();
                 if let Some(rtt) = self.heartbeat.pong(&payload, Instant::now()) {
                     self.node.metrics().ping_rtt.observe(rtt.as_secs_f64());
@@ -213,9 +204,8 @@ impl Connection {
                     }
                 }
             }
-            actix_ws::Message::Close(_) => self.end(self.why_closed()),
-            // The guard lets no fragments through, and actix has no other kinds.
-            actix_ws::Message::Continuation(_) | actix_ws::Message::Nop => {}
+            Received::Close(close) => self.end(Disconnect::PeerClosed(close)),
+            Received::Fault(why) => self.end(why),
         }
     }
 
@@ -286,6 +276,14 @@ impl Connection {
         if frames != self.frames_noted {
             self.frames_noted = frames;
             self.seat.entry.activity.frame(Instant::now());
+        }
+    }
+
+    /// Why the stream is gone, or gives nothing more.
+    fn why_gone(&self) -> Disconnect {
+        match self.socket.end() {
+            Some(SocketEnd::WriteTimeout) => Disconnect::WriteTimeout,
+            _ => Disconnect::PeerGone,
         }
     }
 

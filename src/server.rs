@@ -290,11 +290,10 @@ fn start(
         is_deflated: terms.is_some(),
     };
     let observed = Rc::new(Observed::default());
-    let body = inbound::payload(body, limits, Rc::clone(&observed), request).map_err(refuse)?;
-    let (response, session, messages) = actix_ws::handle(request, body).map_err(refuse)?;
-    let messages = messages.max_frame_size(limits.frame_bytes_max());
+    let (response, _, guard) =
+        inbound::handle(request, body, limits, Rc::clone(&observed)).map_err(refuse)?;
     let outbox = Rc::clone(&seat.outbox);
-    let mut response = response.map_body(|_, body| BoxBody::new(OutboxBody::new(outbox, body)));
+    let mut response = response.map_body(|_, _| BoxBody::new(OutboxBody::new(outbox)));
     if let Some(agreed) = agreed {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
     }
@@ -305,8 +304,7 @@ fn start(
     let socket = request.conn_data::<SocketControl>().cloned().unwrap_or_default();
     socket.set_upgraded();
     let (rest, user_agent) = (rest.clone(), peer::user_agent(request.headers()));
-    let upgraded =
-        Upgraded { seat, socket, observed, messages, session, callback, rest, actions, user_agent };
+    let upgraded = Upgraded { seat, socket, observed, guard, callback, rest, actions, user_agent };
     let mut connection = Connection::open(node, upgraded);
     actix_rt::spawn(async move { connection.run().await });
     Ok(response)

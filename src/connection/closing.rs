@@ -63,7 +63,7 @@ impl Connection {
     /// Reads until the peer's close frame or its end: then nothing is left to wait for.
     fn read_answer(&mut self, closing: &mut Closing, cx: &mut Context<'_>) {
         while closing.readable {
-            match Pin::new(&mut self.messages).poll_next(cx) {
+            match Pin::new(&mut self.guard).poll_next(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) => closing.readable = false,

@@ -169,7 +169,7 @@ async fn when_all_outboxes_together_hold_too_much_whoever_is_furthest_behind_goe
         house.shards[0].publish(&room("lobby"), &frame::message(&message)).unwrap();
     };
     publish(58);
-    let mut body = OutboxBody::new(Rc::clone(&healthy.outbox), BoxBody::new(()));
+    let mut body = OutboxBody::new(Rc::clone(&healthy.outbox));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut body).poll_next(&mut cx).is_ready());
     publish(58);
@@ -220,7 +220,7 @@ async fn a_peer_that_takes_what_it_is_offered_is_not_slow_however_many_letters_w
     for _ in 0..LETTERS {
         house.hub.publish(&room("lobby"), &text("hello")).unwrap();
     }
-    let mut body = OutboxBody::new(Rc::clone(&seat.outbox), BoxBody::new(()));
+    let mut body = OutboxBody::new(Rc::clone(&seat.outbox));
     let taken = Rc::new(Cell::new(0));
     let taking = Rc::clone(&taken);
     actix_rt::spawn(async move {

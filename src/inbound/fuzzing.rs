@@ -8,10 +8,9 @@ use std::{cell::RefCell, task::Waker};
 use allocation_counter::{measure, opt_out};
 
 use self::script::frames_in;
-use super::{close, *};
+use super::*;
 use crate::{
     deflate::inflate,
-    disconnect::{Close, Disconnect},
     frame::{RSV1, opcode},
 };
 
@@ -55,7 +54,7 @@ fn limits(choice: u8) -> InboundLimits {
 /// What a guard made of everything.
 #[derive(Debug, PartialEq)]
 struct Told {
-    given: Vec<Vec<u8>>,
+    given: Vec<Received>,
     fault: Option<Disconnect>,
     close: Option<Close>,
     frames: u64,
@@ -92,7 +91,7 @@ fn told(
         for start in (0..part.len()).step_by(size) {
             let chunk = part.slice(start..part.len().min(start.saturating_add(size)));
             wire.0.borrow_mut().replace(Some(chunk));
-            let made = measure(|| read(&mut guard, |frame| opt_out(|| given.push(frame.to_vec()))));
+            let made = measure(|| read(&mut guard, |it| opt_out(|| given.push(apart(it)))));
             held.push(Held {
                 after: after + made.bytes_current,
                 at_most: after + made.bytes_max as i64,
@@ -105,47 +104,64 @@ fn told(
     assert!(unfinished || after < OVERHEAD_BYTES, "{after} bytes for nothing");
     assert!(!observed.ended(), "it ended before its bytes did");
     wire.0.borrow_mut().replace(None);
-    read(&mut guard, |frame| panic!("made of nothing: {frame:?}"));
+    read(&mut guard, |received| panic!("made of nothing: {received:?}"));
     assert!(observed.ended());
     let (fault, close) = (observed.fault(), observed.peer_close());
     Told { given, fault, close, frames: observed.frames(), unfinished }
 }
 
-/// Polls until the guard has waited twice in a row or has ended; it waits once after each frame.
-fn read(guard: &mut Guard<Wire>, mut take: impl FnMut(&[u8])) {
-    let mut waits = 0;
-    while waits < 2 {
+/// Polls until the guard waits or has ended.
+fn read(guard: &mut Guard<Wire>, mut take: impl FnMut(&Received)) {
+    loop {
         match Pin::new(&mut *guard).poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(frame))) => {
-                waits = 0;
-                if !frame.is_empty() {
-                    take(&frame);
-                }
-            }
+            Poll::Ready(Some(Ok(received))) => take(&received),
             Poll::Ready(Some(Err(error))) => panic!("{error}"),
-            Poll::Ready(None) => return,
-            Poll::Pending => waits += 1,
+            Poll::Ready(None) | Poll::Pending => return,
         }
+    }
+}
+
+/// The same in memory of its own, so that what was received is let go of.
+fn apart(received: &Received) -> Received {
+    match received {
+        Received::Message(message) => match message {
+            Message::Text(text) => Received::Message(Message::from(&**text)),
+            Message::Binary(bytes) => Received::Message(Bytes::copy_from_slice(bytes).into()),
+        },
+        Received::Ping(payload) => Received::Ping(Bytes::copy_from_slice(payload)),
+        Received::Pong(payload) => Received::Pong(Bytes::copy_from_slice(payload)),
+        Received::Close(Close { code, text }) => {
+            Received::Close(Close::new(*code, text.to_string()))
+        }
+        Received::Fault(why) => Received::Fault(why.clone()),
     }
 }
 
 impl Told {
     /// What must hold of any conversation.
     fn check(&self, limits: &InboundLimits, is_ours: bool) {
-        let empty_close = [0x88, 0x80, 0, 0, 0, 0];
         assert!(!(self.unfinished && (self.fault.is_some() || is_ours)), "{self:?}");
-        for (index, frame) in self.given.iter().enumerate() {
-            let (first, payload) = (frame[0], payload_of(frame));
-            let max = if first & 8 == 0 { limits.message_bytes_max } else { 125 };
-            assert!(first & 0x70 == 0 && first & 0x80 != 0 && payload.len() <= max, "{frame:?}");
-            assert!(first & 15 != opcode::TEXT || str::from_utf8(payload).is_ok(), "{frame:?}");
-            if first & 15 == opcode::CLOSE {
-                assert!(close::read(payload).is_ok(), "{frame:?}");
-                let behind = &self.given[index + 1..];
-                assert!(behind.len() <= 1, "{behind:?}");
-                let is_closing = |frame: &Vec<u8>| frame[0] & 15 == opcode::CLOSE;
-                assert!(behind.iter().all(is_closing), "behind a close: {behind:?}");
-                assert!(behind.is_empty() || *frame == empty_close, "two of the peer's closes");
+        for (index, received) in self.given.iter().enumerate() {
+            let behind = &self.given[index + 1..];
+            match received {
+                Received::Message(message) => {
+                    assert!(message.len() <= limits.message_bytes_max, "{message:?}");
+                    let is_text = matches!(message, Message::Text(_));
+                    assert!(!is_text || str::from_utf8(message.as_bytes()).is_ok(), "{message:?}");
+                }
+                Received::Ping(payload) | Received::Pong(payload) => {
+                    assert!(payload.len() <= 125, "{payload:?}");
+                }
+                Received::Close(close) => {
+                    assert!(close.check().is_ok() || close.code == Close::NO_CODE, "{close:?}");
+                    assert!(behind.is_empty(), "behind a close: {behind:?}");
+                    assert_eq!(self.close.as_ref(), Some(close));
+                }
+                Received::Fault(why) => {
+                    assert_eq!(self.fault.as_ref(), Some(why));
+                    let is_close = |it: &Received| matches!(it, Received::Close(_));
+                    assert!(behind.len() <= 1 && behind.iter().all(is_close), "{behind:?}");
+                }
             }
         }
     }
@@ -165,7 +181,7 @@ fn check_memory(limits: &InboundLimits, held: &[Held], size: usize) {
 }
 
 /// What is to be given out for bytes without a fault, told a second time: all at once, frame by frame.
-fn plainly(limits: &InboundLimits, mut rest: &[u8]) -> Vec<Vec<u8>> {
+fn plainly(limits: &InboundLimits, mut rest: &[u8]) -> Vec<Received> {
     let (mut given, mut begun) = (Vec::new(), None::<(u8, Vec<u8>, usize)>);
     while let Some((header_bytes, length)) = header(rest) {
         let Some(masked) = rest.get(header_bytes..header_bytes.saturating_add(length)) else {
@@ -222,16 +238,20 @@ fn header(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((at + 4, length))
 }
 
-fn payload_of(frame: &[u8]) -> &[u8] {
-    let (header_bytes, length) = header(frame).expect("a whole header");
-    assert_eq!(frame[header_bytes - 4..header_bytes], [0; 4], "a mask of zeros");
-    assert_eq!(frame.len(), header_bytes + length, "a whole frame");
-    &frame[header_bytes..]
-}
-
-/// The frame that the guard makes of a message or control frame.
-fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    [&script::announcement(0x80 | opcode, payload.len())[..], &[0; 4], payload].concat()
+/// What the guard makes of a message or control frame.
+fn whole(opcode: u8, payload: &[u8]) -> Received {
+    let bytes = Bytes::copy_from_slice(payload);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the guard did not mind");
+    match opcode {
+        opcode::TEXT => Received::Message(text(payload).into()),
+        opcode::BINARY => Received::Message(bytes.into()),
+        opcode::PING => Received::Ping(bytes),
+        opcode::PONG => Received::Pong(bytes),
+        _ => Received::Close(match payload.split_first_chunk() {
+            Some((code, reason)) => Close::new(u16::from_be_bytes(*code), text(reason)),
+            None => Close::new(Close::NO_CODE, ""),
+        }),
+    }
 }
 
 /// A byte stream of one chunk, or of its end, which waits to be read.

@@ -1,7 +1,7 @@
 //! A frame's header: what it announces, and whether it may be so (RFC 6455 section 5.2).
 //! Leaves to `reader.rs`: collecting a header's bytes, and everything behind them.
 
-use super::{InboundLimits, message::Message, observed::Fault};
+use super::{InboundLimits, message::Begun, observed::Fault};
 use crate::frame::{CONTROL_BYTES_MAX, RSV1, opcode};
 
 /// The most bytes a peer's header can have.
@@ -47,9 +47,9 @@ pub(super) struct Room {
 
 impl Room {
     /// What `limits` leave to the message that is begun, or to a new one.
-    pub(super) fn left(limits: &InboundLimits, message: Option<&Message>) -> Self {
+    pub(super) fn left(limits: &InboundLimits, message: Option<&Begun>) -> Self {
         let so_far = message.map_or((0, 0), |begun| (begun.payload_bytes(), begun.fragments()));
-        let payload_bytes_max = limits.wire_bytes_max(message.is_some_and(Message::is_deflated));
+        let payload_bytes_max = limits.wire_bytes_max(message.is_some_and(Begun::is_deflated));
         Self {
             continued: message.is_some(),
             payload_bytes: payload_bytes_max.saturating_sub(so_far.0),

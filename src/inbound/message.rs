@@ -1,12 +1,13 @@
-//! A message that is begun and not finished: its fragments so far in one buffer.
+//! A message that is begun and not finished: its fragments so far in one allocation.
 //! Leaves to `header.rs`: whether the next frame may belong to it; to `deflate`: inflating it.
 
-use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::{assembly::Assembly, header::Header, observed::Fault, utf8::Utf8};
 use crate::{
     deflate::{Lie, inflate},
     frame::opcode,
+    message::Message,
 };
 
 /// What leaves a payload as it is.
@@ -14,7 +15,7 @@ const NO_MASK: [u8; 4] = [0; 4];
 
 /// The fragments so far.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct Begun {
     opcode: u8,
     assembly: Assembly,
     utf8: Utf8,
@@ -24,15 +25,12 @@ pub(super) struct Message {
     is_deflated: bool,
 }
 
-impl Message {
+impl Begun {
     /// The message whose first frame has this header.
     pub(super) fn new(header: &Header) -> Self {
-        let assembly = match header.fin {
-            true => Assembly::of(header.payload_bytes as usize),
-            false => Assembly::of_any_length(),
-        };
         let (opcode, is_deflated) = (header.opcode, header.is_deflated);
-        Self { opcode, assembly, utf8: Utf8::default(), fragments: 0, is_deflated }
+        let (assembly, utf8) = (Assembly::default(), Utf8::default());
+        Self { opcode, assembly, utf8, fragments: 0, is_deflated }
     }
 
     pub(super) fn begin_fragment(&mut self) {
@@ -52,45 +50,39 @@ impl Message {
     }
 
     /// Adds a piece, still masked with `key`; the message will not exceed `payload_max` bytes.
-    pub(super) fn append(
-        &mut self,
-        piece: &[u8],
-        key: [u8; 4],
-        payload_max: usize,
-    ) -> Result<(), Fault> {
+    pub(super) fn append(&mut self, piece: &[u8], key: [u8; 4], payload_max: usize) {
         self.assembly.append(piece, key, payload_max);
+    }
+
+    /// Judges what there is while the rest is awaited. When there is no rest, [`finish`](Self::finish)
+    /// judges all of it: a message in one piece is looked at once.
+    pub(super) fn check(&mut self) -> Result<(), Fault> {
         match self.opcode {
             opcode::TEXT if !self.is_deflated => self.utf8.check(self.assembly.payload()),
             _ => Ok(()),
         }
     }
 
-    /// The whole message as one frame, inflated to `bytes_max` at most.
-    pub(super) fn finish(mut self, bytes_max: usize) -> Result<Bytes, Fault> {
-        if self.is_deflated {
-            self.inflate(bytes_max)?;
-        }
-        if self.opcode == opcode::TEXT && !self.utf8.is_whole(self.assembly.payload()) {
-            return Err(Fault::BadData);
-        }
-        Ok(self.assembly.finish(self.opcode))
-    }
-
-    fn inflate(&mut self, bytes_max: usize) -> Result<(), Fault> {
-        let mut inflated = Assembly::of_any_length();
-        let (text, utf8) = (self.opcode == opcode::TEXT, &mut self.utf8);
-        let mut checked = Ok(());
-        let done = inflate(self.assembly.payload(), bytes_max, |piece| {
-            inflated.append(piece, NO_MASK, bytes_max);
-            if text && checked.is_ok() {
-                checked = utf8.check(inflated.payload());
+    /// The whole message, inflated to `bytes_max` at most.
+    pub(super) fn finish(self, bytes_max: usize) -> Result<Message, Fault> {
+        let payload = match self.is_deflated {
+            true => inflated(self.assembly.payload(), bytes_max)?,
+            false => self.assembly.finish(),
+        };
+        match self.opcode {
+            opcode::TEXT => {
+                ByteString::try_from(payload).map(Message::Text).map_err(|_| Fault::BadData)
             }
-        });
-        self.assembly = inflated;
-        match done {
-            Err(Lie::TooBig) => Err(Fault::TooBig),
-            Err(Lie::Corrupt) => Err(Fault::BadData),
-            Ok(()) => checked,
+            _ => Ok(Message::Binary(payload.into())),
         }
+    }
+}
+
+fn inflated(deflated: &[u8], bytes_max: usize) -> Result<Vec<u8>, Fault> {
+    let mut inflated = Assembly::default();
+    match inflate(deflated, bytes_max, |piece| inflated.append(piece, NO_MASK, bytes_max)) {
+        Err(Lie::TooBig) => Err(Fault::TooBig),
+        Err(Lie::Corrupt) => Err(Fault::BadData),
+        Ok(()) => Ok(inflated.finish()),
     }
 }

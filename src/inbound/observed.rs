@@ -28,6 +28,16 @@ pub(super) enum Fault {
     Protocol,
 }
 
+impl From<Fault> for Disconnect {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooBig => Self::TooBig,
+            Fault::BadData => Self::BadData,
+            Fault::Protocol => Self::ProtocolError,
+        }
+    }
+}
+
 impl Observed {
     /// Whole frames from the peer so far, of any kind: the proof of life. Bytes prove nothing.
     ///
@@ -64,11 +74,7 @@ impl Observed {
     /// # });
     /// ```
     pub fn fault(&self) -> Option<Disconnect> {
-        self.fault.get().map(|fault| match fault {
-            Fault::TooBig => Disconnect::TooBig,
-            Fault::BadData => Disconnect::BadData,
-            Fault::Protocol => Disconnect::ProtocolError,
-        })
+        self.fault.get().map(Disconnect::from)
     }
 
     /// The peer's close frame, once seen; [`Close::NO_CODE`] if it had no code, or an illegal

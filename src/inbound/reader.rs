@@ -1,4 +1,4 @@
-//! Reads the peer's frames out of its bytes, in whatever pieces they come.
+//! Reads the peer's messages out of its bytes, in whatever pieces they come.
 //! Leaves to `inbound.rs`: where the bytes come from, and the pace.
 
 use std::rc::Rc;
@@ -6,20 +6,17 @@ use std::rc::Rc;
 use bytes::{Buf, Bytes};
 
 use super::{
-    InboundLimits, Observed,
+    InboundLimits, Observed, Received,
     assembly::Assembly,
     close,
     header::{BYTES_MAX, Header, Room},
-    message::Message,
+    message::Begun,
     observed::Fault,
 };
 use crate::{
     disconnect::Close,
     frame::{CONTROL_BYTES_MAX, opcode},
 };
-
-/// An empty Close frame with a zero mask, as a peer would have sent it.
-const EMPTY_CLOSE: [u8; 6] = [0x80 | opcode::CLOSE, 0x80, 0, 0, 0, 0];
 
 /// Turns bytes into whole messages and control frames.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub(super) struct Reader {
     /// The frame whose payload is being read.
     frame: Option<Frame>,
     /// The message that is begun and not finished.
-    message: Option<Message>,
+    message: Option<Begun>,
     /// The control frame that is begun and not finished; it may lie between two fragments.
     control: Option<Assembly>,
 }
@@ -70,7 +67,7 @@ enum Purpose {
 /// What one step came to.
 enum Step {
     /// Something to give out.
-    Emit(Bytes),
+    Emit(Received),
     /// Nothing yet, but there may be more in the chunk.
     Again,
     /// The chunk is used up.
@@ -91,30 +88,32 @@ impl Reader {
         }
     }
 
-    /// Reads on in `chunk` up to the next frame to give out, and takes what it read off it;
-    /// `None` when the chunk is used up. Nothing of the chunk is kept.
-    pub(super) fn read(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
+    /// Reads on in `chunk` up to the next thing to give out, and takes what it read off it; `None`
+    /// when the chunk is used up. Nothing of a chunk that is used up is kept.
+    pub(super) fn read(&mut self, chunk: &mut Bytes) -> Option<Received> {
         if self.mode == Mode::Open && self.observed.is_swallowing() {
             self.skip();
         }
-        loop {
+        let received = loop {
             match self.step(chunk) {
-                Ok(Step::Emit(frame)) => return Some(frame),
+                Ok(Step::Emit(received)) => break Some(received),
                 Ok(Step::Again) => {}
-                Ok(Step::Starved) => break,
+                Ok(Step::Starved) => break None,
                 Err(fault) => {
                     self.observed.note_fault(fault);
                     self.skip();
-                    return Some(Bytes::from_static(&EMPTY_CLOSE));
+                    break Some(Received::Fault(fault.into()));
                 }
             }
+        };
+        if received.is_none() || chunk.is_empty() {
+            // An empty slice would still hold on to the memory it is a slice of.
+            *chunk = Bytes::new();
         }
-        // An empty slice would still hold on to the memory it is a slice of.
-        *chunk = Bytes::new();
-        if self.mode == Mode::Open && self.is_unfinished() {
+        if received.is_none() && self.mode == Mode::Open && self.is_unfinished() {
             self.observed.note_unfinished();
         }
-        None
+        received
     }
 
     fn step(&mut self, chunk: &mut Bytes) -> Result<Step, Fault> {
@@ -192,9 +191,9 @@ impl Reader {
             _ => Purpose::Nothing,
         };
         match purpose {
-            Purpose::Control => self.control = Some(Assembly::of(payload_bytes)),
+            Purpose::Control => self.control = Some(Assembly::default()),
             Purpose::Message => {
-                self.message.get_or_insert_with(|| Message::new(&header)).begin_fragment();
+                self.message.get_or_insert_with(|| Begun::new(&header)).begin_fragment();
             }
             Purpose::Nothing => {}
         }
@@ -216,7 +215,9 @@ impl Reader {
                     true => message.payload_bytes() + piece.len() + frame.left as usize,
                     false => self.limits.wire_bytes_max(message.is_deflated()),
                 };
-                message.append(piece, key, payload_max)
+                message.append(piece, key, payload_max);
+                let is_whole = frame.fin && frame.left == 0;
+                if is_whole { Ok(()) } else { message.check() }
             }
             (Purpose::Control, _, Some(control)) => {
                 control.append(piece, key, CONTROL_BYTES_MAX);
@@ -240,11 +241,13 @@ impl Reader {
             Purpose::Message if !frame.fin => return Ok(Step::Again),
             Purpose::Message => {
                 let max = self.limits.message_bytes_max;
-                self.message.take().map(|message| message.finish(max)).transpose()?
+                let message = self.message.take().map(|message| message.finish(max)).transpose()?;
+                message.map(Received::Message)
             }
-            Purpose::Control => match self.control.take() {
-                Some(control) if frame.opcode == opcode::CLOSE => Some(self.finish_close(control)?),
-                control => control.map(|control| control.finish(frame.opcode)),
+            Purpose::Control => match (self.control.take(), frame.opcode) {
+                (Some(control), opcode::CLOSE) => Some(self.finish_close(control.payload())?),
+                (Some(control), opcode::PING) => Some(Received::Ping(control.finish().into())),
+                (control, _) => control.map(|control| Received::Pong(control.finish().into())),
             },
         };
         if self.message.is_none() {
@@ -254,19 +257,18 @@ impl Reader {
     }
 
     /// The peer's Close is the last thing that counts, whatever is in it.
-    fn finish_close(&mut self, control: Assembly) -> Result<Bytes, Fault> {
+    fn finish_close(&mut self, payload: &[u8]) -> Result<Received, Fault> {
         let was_open = self.mode == Mode::Open;
         self.mode = Mode::Deaf;
         self.message = None;
-        match close::read(control.payload()) {
-            Ok(close) => {
-                self.observed.note_close(close);
-                Ok(control.finish(opcode::CLOSE))
-            }
-            Err(fault) => {
-                self.observed.note_close(Close::new(Close::NO_CODE, ""));
-                if was_open { Err(fault) } else { Ok(Bytes::from_static(&EMPTY_CLOSE)) }
-            }
+        let (close, fault) = match close::read(payload) {
+            Ok(close) => (close, None),
+            Err(fault) => (Close::new(Close::NO_CODE, ""), Some(fault)),
+        };
+        self.observed.note_close(close.clone());
+        match fault {
+            Some(fault) if was_open => Err(fault),
+            _ => Ok(Received::Close(close)),
         }
     }
 

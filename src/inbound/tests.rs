@@ -7,14 +7,11 @@ mod deflated;
 mod pace;
 mod reading;
 mod reference;
-
 mod text;
-mod through_actix;
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, task::Waker};
 
 use super::*;
-use crate::disconnect::{Close, Disconnect};
 
 const LIMITS: InboundLimits =
     InboundLimits { message_bytes_max: 100_000, message_fragments_max: 16_384, is_deflated: false };
@@ -27,17 +24,30 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xa;
 
-/// What the guard gives out at a fault.
-const EMPTY_CLOSE: &[u8] = &[FIN | CLOSE, 0x80, 0, 0, 0, 0];
+/// What the guard gives out at the three kinds of fault.
+const TOO_BIG: Received = Received::Fault(Disconnect::TooBig);
+const BAD_DATA: Received = Received::Fault(Disconnect::BadData);
+const PROTOCOL: Received = Received::Fault(Disconnect::ProtocolError);
 
 /// A masked frame as a peer would send it; `first` is the opcode with FIN and reserved bits.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     masked(first, payload, [0x12, 0xf4, 0x56, 0x9a])
 }
 
-/// The frame that the guard makes of a message or control frame.
-fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    masked(FIN | opcode, payload, [0; 4])
+/// What the guard makes of a message or control frame.
+fn whole(opcode: u8, payload: &[u8]) -> Received {
+    let bytes = Bytes::copy_from_slice(payload);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a text");
+    match opcode {
+        TEXT => Received::Message(Message::from(text(payload))),
+        BINARY => Received::Message(Message::from(bytes)),
+        PING => Received::Ping(bytes),
+        PONG => Received::Pong(bytes),
+        _ => Received::Close(match payload.split_first_chunk() {
+            Some((code, reason)) => Close::new(u16::from_be_bytes(*code), text(reason)),
+            None => Close::new(1005, ""),
+        }),
+    }
 }
 
 fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
@@ -84,33 +94,29 @@ impl Stage {
     }
 
     /// What the guard gives out when these bytes come.
-    fn send(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Bytes> {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) -> Vec<Received> {
         self.wire.send(bytes.as_ref());
         self.drain()
     }
 
-    /// Polls as a task would that reads until it is told to wait: again after each frame, and
-    /// whenever the guard asks for it.
-    fn drain(&mut self) -> Vec<Bytes> {
+    /// Polls as a task would: until it is told to wait, and then whenever the guard asks for it.
+    fn drain(&mut self) -> Vec<Received> {
         let mut given = Vec::new();
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let mut again = false;
         loop {
             match self.poll(&waker) {
-                Poll::Ready(Some(Ok(bytes))) => {
-                    again = !bytes.is_empty();
-                    given.extend(Some(bytes).filter(|_| again));
+                Poll::Ready(Some(Ok(received))) => {
+                    given.push(received);
                     assert!(given.len() < 1000, "it never ends");
                 }
-                Poll::Ready(_) => return given,
-                Poll::Pending if woken.take() || std::mem::take(&mut again) => {}
-                Poll::Pending => return given,
+                Poll::Pending if woken.take() => {}
+                Poll::Ready(_) | Poll::Pending => return given,
             }
         }
     }
 
-    fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<Bytes, PayloadError>>> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<Received, PayloadError>>> {
         Pin::new(&mut self.guard).poll_next(&mut Context::from_waker(waker))
     }
 
@@ -120,7 +126,7 @@ impl Stage {
 }
 
 /// What a guard with the usual limits makes of these bytes: what it gives out, and the fault.
-fn read(bytes: impl AsRef<[u8]>) -> (Vec<Bytes>, Option<Disconnect>) {
+fn read(bytes: impl AsRef<[u8]>) -> (Vec<Received>, Option<Disconnect>) {
     let mut stage = Stage::new(LIMITS);
     let given = stage.send(bytes);
     let fault = stage.fault();

@@ -23,9 +23,4 @@ impl Utf8 {
         }
         Ok(())
     }
-
-    /// Whether `text`, all of which was looked at, may end here.
-    pub(super) fn is_whole(&self, text: &[u8]) -> bool {
-        self.valid_upto == text.len()
-    }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
 use super::{Charged, Control, Lanes, Outbox, Stage, register, wake};
@@ -20,14 +20,12 @@ const SLOTS_KEPT: usize = 32;
 /// The body of a 101 response: everything that leaves for the peer passes here.
 pub struct OutboxBody {
     outbox: Rc<Outbox>,
-    /// actix-ws's own body; its end would end actix-ws's reader, so it is kept alive.
-    _session: BoxBody,
 }
 
 impl OutboxBody {
-    /// Puts `outbox` in the place of actix-ws's body.
-    pub fn new(outbox: Rc<Outbox>, session: BoxBody) -> Self {
-        Self { outbox, _session: session }
+    /// Takes from `outbox`.
+    pub fn new(outbox: Rc<Outbox>) -> Self {
+        Self { outbox }
     }
 }
 

@@ -25,7 +25,7 @@ impl Line {
     fn new() -> Self {
         let outbox =
             Outbox::new(LIMITS, None, Rc::new(Tally::new(&crate::metrics::Metrics::new())));
-        let body = Some(OutboxBody::new(Rc::clone(&outbox), actix_web::body::BoxBody::new(())));
+        let body = Some(OutboxBody::new(Rc::clone(&outbox)));
         Self { outbox, body, budget: Budget::new(1000, Default::default()), now: Instant::now() }
     }
 

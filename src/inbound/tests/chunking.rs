@@ -15,9 +15,9 @@ const SMALL: InboundLimits =
 /// What the guard makes of these chunks.
 fn told<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut stage = Stage::new(SMALL);
-    let mut given: Vec<Vec<u8>> = Vec::new();
+    let mut given = Vec::new();
     for chunk in chunks {
-        given.extend(stage.send(chunk).into_iter().map(Vec::from));
+        given.extend(stage.send(chunk));
     }
     Outcome {
         given,
@@ -147,7 +147,7 @@ proptest! {
         stage.observed.swallow();
         let given = stage.send(&after);
         prop_assert!(given.len() <= 1);
-        prop_assert!(given.iter().all(|frame| frame[0] == FIN | CLOSE));
+        prop_assert!(given.iter().all(|it| matches!(it, Received::Close(_))));
         prop_assert_eq!(stage.fault(), fault);
         prop_assert_eq!(stage.observed.unfinished_since(), None);
     }

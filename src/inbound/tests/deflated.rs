@@ -11,7 +11,10 @@ fn deflated(payload: &[u8]) -> Vec<u8> {
     deflate(payload, WindowBits::MAX).expect("it becomes smaller")
 }
 
-fn read_with(limits: InboundLimits, bytes: impl AsRef<[u8]>) -> (Vec<Bytes>, Option<Disconnect>) {
+fn read_with(
+    limits: InboundLimits,
+    bytes: impl AsRef<[u8]>,
+) -> (Vec<Received>, Option<Disconnect>) {
     let mut stage = Stage::new(limits);
     let given = stage.send(bytes);
     (given, stage.fault())
@@ -23,7 +26,7 @@ fn a_deflated_message_is_given_out_as_a_plain_one() {
     let sent = frame(FIN | RSV1 | TEXT, &deflated(text.as_bytes()));
     assert!(sent.len() < 1000);
     let (given, fault) = read_with(AGREED, &sent);
-    assert_eq!((given, fault), (vec![Bytes::from(whole(TEXT, text.as_bytes()))], None));
+    assert_eq!((given, fault), (vec![whole(TEXT, text.as_bytes())], None));
 }
 
 #[test]
@@ -67,7 +70,7 @@ fn the_mark_is_a_fault_where_nothing_was_agreed_and_where_no_message_begins() {
         ),
     ] {
         let (given, fault) = read_with(limits, bytes);
-        assert_eq!(given.last().map(|it| &**it), Some(EMPTY_CLOSE), "{why}");
+        assert_eq!(given.last(), Some(&PROTOCOL), "{why}");
         assert_eq!(fault, Some(Disconnect::ProtocolError), "{why}");
     }
 }
@@ -76,7 +79,7 @@ fn the_mark_is_a_fault_where_nothing_was_agreed_and_where_no_message_begins() {
 fn the_limit_counts_inflated_bytes_to_the_byte() {
     let limits = InboundLimits { message_bytes_max: 5000, ..AGREED };
     let sent = |bytes: usize| frame(FIN | RSV1 | BINARY, &deflated(&vec![0; bytes]));
-    assert_eq!(read_with(limits, sent(5000)), (vec![whole(BINARY, &[0; 5000]).into()], None));
+    assert_eq!(read_with(limits, sent(5000)), (vec![whole(BINARY, &[0; 5000])], None));
     let (given, fault) = read_with(limits, sent(5001));
     assert_eq!((given.len(), fault), (1, Some(Disconnect::TooBig)));
 }
@@ -89,7 +92,7 @@ fn on_the_wire_a_deflated_message_may_be_a_little_larger_than_the_limit_and_no_m
     let noise: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(2048).collect();
     let stored = [&[0x00, 0x00, 0x08, 0xff, 0xf7][..], &noise, &[0x00]].concat();
     let sent = frame(FIN | RSV1 | BINARY, &stored);
-    assert_eq!(read_with(limits, sent), (vec![whole(BINARY, &noise).into()], None));
+    assert_eq!(read_with(limits, sent), (vec![whole(BINARY, &noise)], None));
     let header = announcement(FIN | RSV1 | BINARY, 2048 + 2 + 64 + 1);
     assert_eq!(read_with(limits, header).1, Some(Disconnect::TooBig), "at its header");
 }
@@ -105,7 +108,7 @@ fn a_deflated_message_that_lies_is_bad_data() {
         (b"", "nothing"),
     ] {
         let (given, fault) = read_with(AGREED, frame(FIN | RSV1 | TEXT, payload));
-        assert_eq!(given, [EMPTY_CLOSE], "{why}");
+        assert_eq!(given, [BAD_DATA], "{why}");
         assert_eq!(fault, Some(Disconnect::BadData), "{why}");
     }
 }

@@ -1,5 +1,7 @@
-//! How the guard behaves as a stream: one frame per batch, bounded work, and the end passed on.
-//! Leaves to `through_actix.rs`: what actix-ws makes of it.
+//! How the guard behaves as a stream: one poll per message, bounded work, and the end passed on.
+//! Leaves to `reading.rs`: the rules of the protocol.
+
+use std::future::poll_fn;
 
 use super::*;
 
@@ -8,36 +10,66 @@ fn waker() -> (Arc<Woken>, Waker) {
     (Arc::clone(&woken), Waker::from(woken))
 }
 
-fn is_frame(poll: &Poll<Option<Result<Bytes, PayloadError>>>) -> bool {
-    matches!(poll, Poll::Ready(Some(Ok(bytes))) if !bytes.is_empty())
-}
-
 #[test]
-fn a_batch_is_one_frame_and_the_task_is_woken_only_if_there_is_more() {
+fn each_poll_gives_a_message_while_there_is_one_and_wakes_nobody() {
     let (woken, waker) = waker();
     let mut stage = Stage::new(LIMITS);
     stage.wire.send(&[frame(FIN | TEXT, b"1"), frame(FIN | TEXT, b"2")].concat());
     stage.wire.send(&frame(FIN | TEXT, b"3"));
-    for more in [true, true, false] {
-        assert!(is_frame(&stage.poll(&waker)));
-        assert!(stage.poll(&waker).is_pending());
-        assert_eq!(woken.take(), more);
+    for text in [b"1", b"2", b"3"] {
+        let Poll::Ready(Some(Ok(received))) = stage.poll(&waker) else { panic!("no message") };
+        assert_eq!(received, whole(TEXT, text));
+    }
+    assert!(stage.poll(&waker).is_pending());
+    assert!(!woken.take(), "a wake-up for nothing");
+    stage.wire.send(&frame(FIN | TEXT, b"next"));
+    assert!(woken.take(), "the byte stream has the task's waker");
+}
+
+#[test]
+fn each_message_has_an_allocation_of_its_own() {
+    let mut stage = Stage::new(LIMITS);
+    let mut given = stage.send(frame(FIN | BINARY, b"of one read").repeat(3));
+    given.extend(stage.send(frame(FIN | BINARY, b"of another")));
+    assert_eq!(given.len(), 4);
+    for received in given {
+        let Received::Message(Message::Binary(bytes)) = received else { panic!("{received:?}") };
+        assert!(bytes.is_unique(), "{bytes:?} shares its memory");
     }
 }
 
 #[test]
-fn when_nothing_follows_the_last_frame_is_displaced_once() {
-    let (woken, waker) = waker();
+fn a_chunk_goes_with_the_last_message_in_it() {
     let mut stage = Stage::new(LIMITS);
-    stage.wire.send(&frame(FIN | TEXT, b"last"));
-    assert!(is_frame(&stage.poll(&waker)));
-    assert!(stage.poll(&waker).is_pending());
-    assert!(matches!(stage.poll(&waker), Poll::Ready(Some(Ok(empty))) if empty.is_empty()));
-    assert!(stage.poll(&waker).is_pending());
-    assert!(stage.poll(&waker).is_pending());
-    assert!(!woken.take());
-    stage.wire.send(&frame(FIN | TEXT, b"next"));
-    assert!(woken.take(), "the byte stream has the task's waker");
+    let chunk = Bytes::from(frame(FIN | TEXT, b"one").repeat(2));
+    stage.wire.push(Some(Ok(chunk.clone())));
+    assert!(stage.poll(Waker::noop()).is_ready());
+    assert!(!chunk.is_unique());
+    // A connection that pauses now reads no further.
+    assert!(stage.poll(Waker::noop()).is_ready());
+    assert!(chunk.is_unique());
+}
+
+#[actix_rt::test]
+async fn a_waiting_task_is_woken_for_every_message() {
+    let mut stage = Stage::new(LIMITS);
+    let wire = stage.wire.clone();
+    let reader = actix_rt::spawn(async move {
+        let mut count = 0;
+        while let Some(Ok(Received::Message(_))) = poll_fn(|cx| stage.poll(cx.waker())).await {
+            count += 1;
+        }
+        count
+    });
+    for _ in 0..100 {
+        actix_rt::task::yield_now().await;
+        wire.send(&frame(FIN | TEXT, b"several").repeat(3)[..25]);
+        actix_rt::task::yield_now().await;
+        wire.send(&frame(FIN | TEXT, b"several").repeat(3)[25..]);
+    }
+    wire.finish();
+    let count = actix_rt::time::timeout(std::time::Duration::from_secs(60), reader);
+    assert_eq!(count.await.expect("the task hangs").unwrap(), 300);
 }
 
 #[test]
@@ -77,9 +109,9 @@ fn what_was_whole_is_given_out_before_the_end_is_passed_on() {
         let mut given = Vec::new();
         let end = loop {
             match stage.poll(Waker::noop()) {
-                Poll::Ready(Some(Ok(bytes))) => given.push(bytes),
+                Poll::Ready(Some(Ok(received))) => given.push(received),
                 Poll::Ready(end) => break end,
-                Poll::Pending => assert!(given.len() < 3, "it hangs"),
+                Poll::Pending => panic!("it hangs"),
             }
         };
         assert_eq!(given, [whole(TEXT, b"1"), whole(TEXT, b"2")]);

@@ -6,7 +6,7 @@ use super::*;
 /// What is to be made of all the bytes that a peer sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
-    pub(super) given: Vec<Vec<u8>>,
+    pub(super) given: Vec<Received>,
     pub(super) fault: Option<Disconnect>,
     pub(super) close: Option<Close>,
     pub(super) frames: u64,
@@ -84,8 +84,8 @@ pub(super) fn outcome(bytes: &[u8], limits: InboundLimits) -> Outcome {
 
 impl Outcome {
     fn fail(&mut self, fault: Disconnect) {
+        self.given.push(Received::Fault(fault.clone()));
         self.fault = Some(fault);
-        self.given.push(EMPTY_CLOSE.to_vec());
     }
 
     fn close(&mut self, payload: &[u8]) {
@@ -106,7 +106,7 @@ impl Outcome {
         self.close = Some(Close::new(1005, ""));
         match self.fault {
             None => self.fail(fault),
-            Some(_) => self.given.push(EMPTY_CLOSE.to_vec()),
+            Some(_) => self.given.push(whole(CLOSE, b"")),
         }
     }
 }

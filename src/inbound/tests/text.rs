@@ -35,7 +35,7 @@ fn a_text_message_must_be_utf8_however_it_is_split_into_fragments() {
             sent.extend(frame(FIN | CONTINUATION, &text[first_end..]));
             let (given, fault) = read(sent);
             match impossible {
-                None => assert_eq!((given, fault), (vec![whole(TEXT, text).into()], None)),
+                None => assert_eq!((given, fault), (vec![whole(TEXT, text)], None)),
                 Some(_) => assert_eq!(fault, Some(Disconnect::BadData), "{text:x?}"),
             }
         }
