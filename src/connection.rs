@@ -28,7 +28,6 @@ use crate::{
     heartbeat::{Beat, Heartbeat},
     hub::Seat,
     inbound::{Guard, Observed, Received},
-    message::Message,
     node::Node,
     outbox::{Outbox, Stage},
     pace::Pace,

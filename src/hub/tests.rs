@@ -9,7 +9,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::MessageBody;
 
 use super::*;
 use crate::{
