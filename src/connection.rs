@@ -137,7 +137,7 @@ impl Connection {
     pub async fn run(&mut self) {
         while self.outbox().stage() == Stage::Open {
             match poll_fn(|cx| self.poll_event(cx)).await {
-                Event::Received(received) => self.receive(received),
+                Event::Received(received) => self.receive(received, Instant::now()),
                 Event::Answered(reaction) => self.react(reaction),
                 Event::ReadEnded => self.end(self.why_gone()),
                 Event::Due => self.due(Instant::now()),
@@ -160,7 +160,9 @@ impl Connection {
         if self.outbox().stage() != Stage::Open {
             return Poll::Ready(Event::Ended);
         }
-        self.note_frames();
+        if self.observed.frames() != self.frames_noted {
+            self.note_frames(Instant::now());
+        }
         if let Poll::Ready(reaction) = self.work.poll_answer(cx) {
             return Poll::Ready(Event::Answered(reaction));
         }
@@ -182,20 +184,22 @@ impl Connection {
         self.alarm.poll(self.deadline(), cx).map(|()| Event::Due)
     }
 
-    fn receive(&mut self, received: Received) {
+    /// `now` is the time of all that follows: asking for it costs as much as much of the rest.
+    fn receive(&mut self, received: Received, now: Instant) {
+        self.note_frames(now);
         let is_control = matches!(received, Received::Ping(_) | Received::Pong(_));
-        let too_fast = |pace: &mut Pace| !pace.allows(Instant::now());
+        let too_fast = |pace: &mut Pace| !pace.allows(now);
         if is_control && self.control_pace.as_mut().is_some_and(too_fast) {
             return self.end(Disconnect::RateLimited);
         }
         match received {
-            Received::Message(message) => self.act_on(message),
+            Received::Message(message) => self.act_on(message, now),
             Received::Ping(payload) => {
-                self.outbox().push_pong(&payload, Instant::now());
+                self.outbox().push_pong(&payload, now);
             }
             Received::Pong(payload) => {
                 self.node.metrics().pongs_received.inc();
-                if let Some(rtt) = self.heartbeat.pong(&payload, Instant::now()) {
+                if let Some(rtt) = self.heartbeat.pong(&payload, now) {
                     self.node.metrics().ping_rtt.observe(rtt.as_secs_f64());
                     self.seat.entry.activity.round_trip(rtt);
                     if let Some(callback) = self.work.callback() {
@@ -270,12 +274,9 @@ impl Connection {
     }
 
     /// Notes for whoever asks the hub when the peer was last heard.
-    fn note_frames(&mut self) {
-        let frames = self.observed.frames();
-        if frames != self.frames_noted {
-            self.frames_noted = frames;
-            self.seat.entry.activity.frame(Instant::now());
-        }
+    fn note_frames(&mut self, now: Instant) {
+        self.frames_noted = self.observed.frames();
+        self.seat.entry.activity.frame(now);
     }
 
     /// Why the stream is gone, or gives nothing more.

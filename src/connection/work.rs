@@ -121,15 +121,15 @@ impl Connection {
     }
 
     /// What the route itself does with a message, and then what the application says.
-    pub(super) fn act_on(&mut self, message: Message) {
+    pub(super) fn act_on(&mut self, message: Message, now: Instant) {
         let entry = &self.seat.entry;
         entry.activity.message(message.len());
         self.seat.shard.tally().received(message.len());
-        if self.pace.as_mut().is_some_and(|pace| !pace.allows(Instant::now())) {
+        if self.pace.as_mut().is_some_and(|pace| !pace.allows(now)) {
             return self.end(Disconnect::RateLimited);
         }
         match &entry.caller.route {
-            Route::Echo => self.seat.shard.send(&self.seat.outbox, frame::message(&message)),
+            Route::Echo => self.seat.shard.send(&self.seat.outbox, frame::message(&message), now),
             Route::Room(room) => {
                 let (room, frame) = (room.clone(), frame::message(&message));
                 self.take_step(Step::Publish(room, frame));
@@ -213,9 +213,9 @@ impl Connection {
             // Many answers can come at once, each half as large as the outbox; a peer must not be
             // slow because of what it asked for itself.
             Step::Send(frame) if seat.entry.caller.route == Route::Rest => {
-                seat.shard.send_patiently(&seat.outbox, frame);
+                seat.shard.send_patiently(&seat.outbox, frame, Instant::now());
             }
-            Step::Send(frame) => seat.shard.send(&seat.outbox, frame),
+            Step::Send(frame) => seat.shard.send(&seat.outbox, frame, Instant::now()),
             Step::Publish(room, frame) => {
                 if seat.shard.publish(&room, &frame).is_err() {
                     return Err(Step::Publish(room, frame));

@@ -83,15 +83,15 @@ impl Shard {
         &self.tally
     }
 
-    /// Queues a frame for one connection of this shard.
-    pub fn send(&self, outbox: &Outbox, frame: Bytes) {
-        outbox.push(&self.charged(outbox, frame), Instant::now());
+    /// Queues a frame for one connection of this shard; the peer is late with it from `now` on.
+    pub fn send(&self, outbox: &Outbox, frame: Bytes, now: Instant) {
+        outbox.push(&self.charged(outbox, frame), now);
         self.shed();
     }
 
     /// The same for what the peer asked for itself: it waits until the outbox has room.
-    pub fn send_patiently(&self, outbox: &Outbox, frame: Bytes) {
-        outbox.push_patiently(self.charged(outbox, frame), Instant::now());
+    pub fn send_patiently(&self, outbox: &Outbox, frame: Bytes, now: Instant) {
+        outbox.push_patiently(self.charged(outbox, frame), now);
         self.shed();
     }
 

@@ -295,7 +295,7 @@ async fn a_message_below_the_size_goes_out_as_it_is_and_nothing_is_deflated_wher
         let house = House::new(|config| config.compression.mode = mode);
         let seat = join_with(&house.shards[0], Route::Echo, Some(WindowBits::MAX)).unwrap();
         let large = text(&"x".repeat(letters));
-        house.shards[0].send(&seat.outbox, large.clone());
+        house.shards[0].send(&seat.outbox, large.clone(), Instant::now());
         assert_eq!(queued(&seat.outbox) < large.len(), smaller, "{mode:?} {letters}");
     }
 }
