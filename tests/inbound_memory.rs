@@ -170,7 +170,7 @@ fn an_unfinished_message_never_holds_more_than_the_limit() {
     let mut held = cost(&mut stage, &mut Bytes::from(frame(0x02, &[7; 100]))).bytes_current;
     for _ in 0..600 {
         held += cost(&mut stage, &mut Bytes::from(frame(0x00, &[7; 109]))).bytes_current;
-        assert!(held <= 65_536 + 14, "{held}");
+        assert!(held <= 65_536, "{held}");
     }
     assert_eq!(stage.observed.fault(), None);
     held += cost(&mut stage, &mut Bytes::from(frame(0x00, &[7; 1000]))).bytes_current;
@@ -207,7 +207,7 @@ fn nothing_of_a_chunk_is_kept_when_it_was_read() {
 fn our_own_close_lets_go_of_what_was_begun() {
     let mut stage = Stage::new();
     let mut held = cost(&mut stage, &mut Bytes::from(frame(0x02, &[7; 5000]))).bytes_current;
-    assert!(held > 5000);
+    assert_eq!(held, 5000);
     stage.observed.swallow();
     held += cost(&mut stage, &mut Bytes::from(frame(0x00, b"more"))).bytes_current;
     assert_eq!(held, 0);
