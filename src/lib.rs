@@ -1,6 +1,8 @@
 //! Holdline: the WebSocket tier of an HTTP application.
 //! The map of the house is ARCHITECTURE.md; each file says what it is responsible for.
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
+// What is measured takes and gives what nobody outside has to name.
+#![cfg_attr(feature = "_measuring", allow(private_interfaces))]
 
 pub mod backend;
 pub mod bridge;
@@ -43,6 +45,9 @@ mod fuzzing;
 #[allow(unreachable_pub)]
 mod hub;
 mod listener;
+#[cfg(feature = "_measuring")]
+#[doc(hidden)]
+pub mod measuring;
 #[allow(unreachable_pub)]
 mod outbox;
 #[allow(unreachable_pub)]

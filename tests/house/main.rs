@@ -30,7 +30,7 @@ const FLOORS: &[&[&str]] = &[
     &["readiness", "watchdog", "drain", "page"],
     &["server", "control", "bridge"],
     &["backend"],
-    &["lib", "main", "cli", "fuzzing"],
+    &["lib", "main", "cli", "fuzzing", "measuring"],
 ];
 
 /// A file over this is two nouns.
