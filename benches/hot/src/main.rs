@@ -55,7 +55,7 @@ fn an_outbox_takes_and_gives(given: (House, usize)) -> House {
     house
 }
 
-// From the bytes of a peer to whole messages, through the stream that actix reads.
+// From the bytes of a peer to whole messages.
 #[library_benchmark]
 #[bench::a_message_of_32_bytes(Reading::of_small())]
 #[bench::messages_of_1_kib_16_at_once(Reading::of_many())]

@@ -11,7 +11,10 @@ use std::{
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_core::Stream;
-use holdline::inbound::{Guard, InboundLimits, Observed};
+use holdline::{
+    inbound::{Guard, InboundLimits, Observed, Received},
+    message::Message,
+};
 
 /// What a segment of TCP carries over Ethernet, in bytes.
 const PIECE: usize = 1448;
@@ -34,7 +37,7 @@ impl Stream for Wire {
 pub struct Reading {
     guard: Guard<Wire>,
     /// What came of it.
-    given: Vec<Bytes>,
+    given: Vec<Message>,
 }
 
 impl Reading {
@@ -68,17 +71,14 @@ impl Reading {
         Self::new(1, masked(16 * 1024).chunks(PIECE).map(Bytes::copy_from_slice).collect())
     }
 
-    /// Polls as actix-ws's message stream does, until it would wait and holds no message's memory.
+    /// Polls as the connection does, until it would wait.
     pub fn read(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
-        let mut displaced = false;
         loop {
             match Pin::new(&mut self.guard).poll_next(&mut cx) {
-                Poll::Ready(Some(Ok(frame))) if frame.is_empty() => displaced = true,
-                Poll::Ready(Some(Ok(frame))) => self.given.push(frame),
-                Poll::Ready(end) => panic!("it ends: {end:?}"),
-                Poll::Pending if displaced => return,
-                Poll::Pending => {}
+                Poll::Ready(Some(Ok(Received::Message(message)))) => self.given.push(message),
+                Poll::Ready(other) => panic!("no message: {other:?}"),
+                Poll::Pending => return,
             }
         }
     }
