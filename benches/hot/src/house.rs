@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_rt::{System, SystemRunner};
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::MessageBody;
 use bytes::Bytes;
 use holdline::{
     config::Config,
@@ -47,7 +47,7 @@ impl House {
         let shard = system.block_on(async { Shard::attach(&Hub::new(&config, &Metrics::new())) });
         let room: Room = "lobby".parse().expect("a room's name");
         let seats: Vec<_> = (0..members).map(|_| join(&shard, &room)).collect();
-        let line = |seat: &Seat| OutboxBody::new(Rc::clone(&seat.outbox), BoxBody::new(()));
+        let line = |seat: &Seat| OutboxBody::new(Rc::clone(&seat.outbox));
         let said = message(&Message::from(&WORDS[..64]));
         let frame = Charged::new(said.clone(), &Budget::new(usize::MAX, Arc::default()));
         let lines = seats.iter().map(line).collect();
