@@ -77,7 +77,7 @@ check_rendering() {
 
 # The same two, held against the backend's defaults: not even a note.
 check_lint() {
-  cargo build --locked --quiet
+  build_debug
   run=$(mktemp --directory)
   trap 'rm --recursive --force "$run"' EXIT
   lint_finds_nothing "$root/deploy/nginx/nginx.conf"

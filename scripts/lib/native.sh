@@ -74,7 +74,7 @@ native_certificate() {
 native_build() {
   ensure_cargo
   say "building the backend"
-  cargo build --manifest-path "$root/Cargo.toml" --release --locked --quiet >&2 || fail "the backend did not build"
+  build_release >&2 || fail "the backend did not build"
 }
 
 native_start() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A Rust toolchain new enough for the crate, and the C linker it needs.
-# Building with it is the caller's business.
+# And the two builds that more than one check wants; what for is the caller's business.
 
 rust_oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
 
@@ -21,3 +21,10 @@ ensure_cargo() {
   version_at_least "$found" "$rust_oldest" ||
     fail "cargo ≥ $rust_oldest is needed, this is $found: update it (rustup update), or use scripts/up --compose"
 }
+
+# The binary that is tested, and the examples: with the features that the tests give the dependencies, or all of those would
+# be compiled once more. That the crate needs nothing that only the tests ask for is seen by the release build.
+build_debug() { cargo build --manifest-path "$root/Cargo.toml" --locked --quiet --bin holdline --examples; }
+
+# The binary that ships.
+build_release() { cargo build --manifest-path "$root/Cargo.toml" --locked --quiet --release; }
