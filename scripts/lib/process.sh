@@ -76,3 +76,11 @@ port_must_be_free() {
     sed --quiet 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1)
   fail "port $1 is in use${owner:+ by $owner}; choose another with $2"
 }
+
+# A port that nobody listens on. It lies below those that the kernel takes for connections to elsewhere, of which there may be
+# many before it is used.
+free_port() {
+  local port
+  while port=$((12000 + RANDOM % 20000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
