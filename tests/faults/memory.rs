@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::task::{JoinSet, LocalSet};
+
 use super::ledger::Ledger;
 use super::neighbours::Neighbours;
 use super::swarm::{Bee, QUIET, handshake, home, swarm};
@@ -78,40 +80,54 @@ fn attacks() -> Vec<Attack> {
 
 #[tokio::test]
 async fn whatever_one_peer_sends_and_does_not_read_costs_a_message_and_an_outbox_at_most() {
-    let watch = Watch::start();
-    for (name, first, again) in attacks() {
-        let mut stage = stage().set("limits.close_timeout", "500ms");
-        stage = stage.set("limits.write_timeout", "5s");
-        let mut stage = stage.start().await;
-        let pause = Duration::from_millis(50);
-        let address = stage.address();
-        let neighbours = Neighbours::in_room(address, "/ws/rooms/near", 1000, pause).await;
-        let ledger = Ledger::open(&mut stage).await;
-        let before = stage.node().process.forget_peak();
-        // One that reads nothing: whatever is answered waits here.
-        let attacker = stage.dial("/ws/echo").vice(Vice::Deaf).open().await;
-        let attack = async {
-            let mut sent = first.len();
-            let mut on = attacker.try_raw(&first).await;
-            while on && sent < JUNK {
-                on = attacker.try_raw(&again).await;
-                sent += again.len();
-            }
-        };
-        // It ends by itself, by being cut, or by waiting for a backend that does not read.
-        let _ = tokio::time::timeout(Duration::from_secs(4), attack).await;
-        let grown = stage.node().process.peak_bytes() - before;
-        eprintln!("{name}: {} KiB more at most", grown >> 10);
-        let most = MESSAGE + OUTBOX + OVERHEAD;
-        assert!(grown <= most, "{name}: {grown} bytes, over {most}");
-        drop(attacker);
-        let mut unhurried = Watch::start();
-        let mark = watch.mark();
-        ledger.balances_within(name, &mut stage, mark, PATIENCE * 2, &mut unhurried).await;
-        neighbours.speak_again().await;
-        neighbours.leave();
-        ledger.memory_is_back(&mut stage).await;
-    }
+    let attacks = async {
+        let mut aftermaths = JoinSet::new();
+        for (name, first, again) in attacks() {
+            let (stage, neighbours, ledger) = attacked_by_one(name, &first, &again).await;
+            // It is mostly waiting: the next backend is attacked meanwhile.
+            aftermaths.spawn_local(recovers(name, stage, neighbours, ledger));
+        }
+        aftermaths.join_all().await;
+    };
+    LocalSet::new().run_until(attacks).await;
+}
+
+/// Has somebody do this to a backend of its own, which takes no more memory for it than it may.
+async fn attacked_by_one(name: &str, first: &[u8], again: &[u8]) -> (Stage, Neighbours, Ledger) {
+    let mut stage = stage().set("limits.close_timeout", "500ms");
+    stage = stage.set("limits.write_timeout", "5s");
+    let mut stage = stage.start().await;
+    let pause = Duration::from_millis(50);
+    let neighbours = Neighbours::in_room(stage.address(), "/ws/rooms/near", 1000, pause).await;
+    let ledger = Ledger::open(&mut stage).await;
+    let before = stage.node().process.forget_peak();
+    // One that reads nothing: whatever is answered waits here.
+    let attacker = stage.dial("/ws/echo").vice(Vice::Deaf).open().await;
+    let attack = async {
+        let mut sent = first.len();
+        let mut on = attacker.try_raw(first).await;
+        while on && sent < JUNK {
+            on = attacker.try_raw(again).await;
+            sent += again.len();
+        }
+    };
+    // It ends by itself, by being cut, or by waiting for a backend that does not read.
+    let _ = tokio::time::timeout(Duration::from_secs(4), attack).await;
+    let grown = stage.node().process.peak_bytes() - before;
+    eprintln!("{name}: {} KiB more at most", grown >> 10);
+    let most = MESSAGE + OUTBOX + OVERHEAD;
+    assert!(grown <= most, "{name}: {grown} bytes, over {most}");
+    (stage, neighbours, ledger)
+}
+
+/// Whom it was done to is as before, without whoever did it.
+async fn recovers(name: &'static str, mut stage: Stage, neighbours: Neighbours, ledger: Ledger) {
+    let mut unhurried = Watch::start();
+    let mark = unhurried.mark();
+    ledger.balances_within(name, &mut stage, mark, PATIENCE * 2, &mut unhurried).await;
+    neighbours.speak_again().await;
+    neighbours.leave();
+    ledger.memory_is_back(&mut stage).await;
 }
 
 #[tokio::test]
