@@ -54,9 +54,12 @@ begin() {
   # With job control it leads a process group, by which it can be ended with all that it has started.
   set -m
   (
+    # Told to end, both shells wait for what they have started, which may have to clean up.
+    trap : TERM
     started=$SECONDS
     set +e
     (
+      trap 'exit 143' TERM
       set -e
       "$@"
     )
