@@ -23,6 +23,22 @@ pub struct Outcome {
     pub load: Account,
     /// How long a unit took, where that is measured.
     pub latency: Option<Latency>,
+    /// The kernel's memory for both ends of all connections, where memory is the work: `idle`.
+    #[serde(default)]
+    pub kernel: Option<Kernel>,
+    /// Connections that were refused or cut in a `storm` and had to try again.
+    #[serde(default)]
+    pub retries: u64,
+}
+
+/// The kernel's memory on the whole machine, in bytes: slabs (`/proc/meminfo`) and the pages in
+/// TCP's queues (`/proc/net/sockstat`). The load generator's end of each connection is in it too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// Before the first connection.
+    pub before: u64,
+    /// At the end of the work, with all connections open.
+    pub after: u64,
 }
 
 /// What some processes used while the work was measured.
