@@ -34,6 +34,8 @@ pub(crate) struct Meter {
     began: Option<Vec<Used>>,
     units: u64,
     histogram: Histogram<u64>,
+    /// A latency that came several times in a row, not recorded yet, and how often.
+    same: (u64, u64),
     /// When units were last seen to grow, and to how many.
     alive: (Instant, u64),
     /// Whether it is an error when no unit comes for a while.
@@ -60,6 +62,7 @@ impl Meter {
             began: None,
             units: 0,
             histogram: Histogram::new_with_max(LATENCY_MAX_NS, 3).context("a histogram")?,
+            same: (0, 0),
             alive: (now, 0),
             patient: false,
         })
@@ -92,6 +95,7 @@ impl Meter {
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.units = 0;
         self.histogram.reset();
+        self.same = (0, 0);
         let used = self.accounted.iter().map(Accounted::used).collect::<Result<Vec<_>>>()?;
         let now = Instant::now();
         self.began = Some(used);
@@ -115,7 +119,20 @@ impl Meter {
     /// A unit, counted elsewhere, took so many nanoseconds.
     #[inline]
     pub(crate) fn took(&mut self, ns: u64) {
-        self.histogram.saturating_record(ns);
+        if ns == self.same.0 {
+            self.same.1 += 1;
+        } else {
+            self.record();
+            self.same = (ns, 1);
+        }
+    }
+
+    /// Messages that left and came back together took alike: looked up in the histogram once.
+    fn record(&mut self) {
+        let (ns, times) = self.same;
+        if times > 0 {
+            self.histogram.saturating_record_n(ns, times);
+        }
     }
 
     /// Goes from warming up to measuring when it is time. Whether the measuring is over.
@@ -142,7 +159,8 @@ impl Meter {
     ///
     /// # Errors
     /// An accounted process is gone.
-    pub(crate) fn finish(self, work: &str, arguments: &[(&str, usize)]) -> Result<Outcome> {
+    pub(crate) fn finish(mut self, work: &str, arguments: &[(&str, usize)]) -> Result<Outcome> {
+        self.record();
         let began = self.began.as_deref().context("nothing was measured")?;
         let mut accounts = Vec::with_capacity(began.len());
         for (accounted, before) in self.accounted.iter().zip(began) {

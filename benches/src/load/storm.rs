@@ -60,7 +60,7 @@ fn come_back(
 ) -> Result<u64> {
     let (mut begun, mut back, mut retries) = (0, 0, 0);
     let mut again = VecDeque::<(u64, usize)>::new();
-    let mut last = None;
+    let (mut last, mut is_back) = (None, vec![false; storm.connections]);
     while back < storm.connections {
         for index in begun..storm.connections.min(begun + AT_ONCE) {
             swarm.open(index, request)?;
@@ -78,10 +78,12 @@ fn come_back(
             match swarm.named(index, news) {
                 Ok(news) if news.opened => {
                     back += 1;
+                    is_back[index] = true;
                     meter.took(meter.now() - start);
                     meter.count(1);
                 }
                 Ok(_) => {}
+                Err(error) if is_back[index] => return Err(error),
                 Err(error) => {
                     swarm.close(index);
                     retries += 1;
