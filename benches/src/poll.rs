@@ -103,7 +103,7 @@ impl Poll {
 
     /// The next of those that were ready.
     #[inline]
-    pub fn next(&mut self) -> Option<Ready> {
+    pub fn ready(&mut self) -> Option<Ready> {
         let event = *self.events.get(self.at)?;
         self.at += 1;
         let flags = event.flags;

@@ -89,11 +89,11 @@ fn told_of(answer: Vec<u8>) -> String {
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let mut bytes = [0; 1000];
-        stream.read(&mut bytes).expect("a request");
+        assert_ne!(stream.read(&mut bytes).expect("a request"), 0);
         let agreed =
             b"HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         stream.write_all(agreed).expect("agreed");
-        stream.read(&mut bytes).expect("a message");
+        assert_ne!(stream.read(&mut bytes).expect("a message"), 0);
         stream.write_all(&answer).expect("an answer");
     });
     let output = load(address, "echo --connections 1 --bytes 3 --depth 2");

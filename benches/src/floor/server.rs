@@ -85,7 +85,7 @@ impl Server {
         let patience = (!self.pings.interval.is_zero()).then_some(PING_STEP);
         loop {
             self.poll.wait(patience)?;
-            while let Some(ready) = self.poll.next() {
+            while let Some(ready) = self.poll.ready() {
                 if ready.token == LISTENER {
                     self.accept()?;
                 } else if self.turn(ready).is_err() {

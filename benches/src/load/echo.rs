@@ -47,7 +47,7 @@ fn closed_loop(echo: &Echo, swarm: &mut Swarm, meter: &mut Meter) -> Result<()> 
     }
     loop {
         swarm.wait(meter.wait())?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             let news = swarm.named(index, news)?;
             if news.messages == 0 {
                 continue;
@@ -118,7 +118,7 @@ fn open_loop(echo: &Echo, rate: f64, swarm: &mut Swarm, meter: &mut Meter) -> Re
         }
         let next = Duration::from_nanos(table.nth(due).saturating_sub(meter.now()));
         swarm.wait(next.min(meter.wait()))?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             let news = swarm.named(index, news)?;
             if news.messages == 0 {
                 continue;

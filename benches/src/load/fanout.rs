@@ -83,7 +83,7 @@ fn wait_for_members(fanout: &Fanout, swarm: &mut Swarm, probe: &[u8]) -> Result<
         let again = Instant::now() + PROBE_EVERY;
         while missing.iter().any(|missing| *missing > 0) && Instant::now() < again {
             swarm.wait(again.saturating_duration_since(Instant::now()))?;
-            while let Some((index, news)) = swarm.next() {
+            while let Some((index, news)) = swarm.news() {
                 if swarm.named(index, news)?.probes > 0 && !has_had[index] {
                     has_had[index] = true;
                     missing[index % rooms] -= 1;
@@ -116,7 +116,7 @@ fn publish(fanout: &Fanout, swarm: &mut Swarm, meter: &mut Meter) -> Result<()> 
             swarm.send(publisher, more)?;
         }
         swarm.wait(meter.wait())?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             let news = swarm.named(index, news)?;
             if news.messages == 0 {
                 continue;

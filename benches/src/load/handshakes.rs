@@ -25,7 +25,7 @@ pub(crate) fn run(handshakes: &Handshakes) -> Result<Outcome> {
     }
     while !meter.turn()? {
         swarm.wait(meter.wait())?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             let news = swarm.named(index, news)?;
             if news.opened {
                 meter.took(meter.now() - begun[index]);

@@ -21,7 +21,7 @@ pub(crate) fn run(idle: &Idle) -> Result<Outcome> {
     meter.warm_up();
     while !meter.turn()? {
         swarm.wait(meter.wait())?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             let pings = swarm.named(index, news)?.pings;
             meter.count(pings.into());
         }

@@ -43,7 +43,7 @@ fn settle(swarm: &mut Swarm, meter: &mut Meter) -> Result<()> {
     let until = meter.warm_up();
     while Instant::now() < until {
         swarm.wait(meter.wait())?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             swarm.named(index, news)?;
         }
     }
@@ -62,8 +62,9 @@ fn come_back(
     let mut again = VecDeque::<(u64, usize)>::new();
     let (mut last, mut is_back) = (None, vec![false; storm.connections]);
     while back < storm.connections {
-        for index in begun..storm.connections.min(begun + AT_ONCE) {
-            swarm.open(index, request)?;
+        let until = storm.connections.min(begun + AT_ONCE);
+        while begun < until {
+            swarm.open(begun, request)?;
             begun += 1;
         }
         while again.front().is_some_and(|(at, _)| *at <= meter.now()) {
@@ -74,7 +75,7 @@ fn come_back(
         let more = begun < storm.connections;
         let patience = if more { Duration::ZERO } else { Duration::from_millis(10) };
         swarm.wait(patience)?;
-        while let Some((index, news)) = swarm.next() {
+        while let Some((index, news)) = swarm.news() {
             match swarm.named(index, news) {
                 Ok(news) if news.opened => {
                     back += 1;

@@ -92,7 +92,7 @@ impl Swarm {
                 begun += 1;
             }
             self.wait(Duration::from_millis(100))?;
-            while let Some((index, news)) = self.next() {
+            while let Some((index, news)) = self.news() {
                 if self.named(index, news)?.opened {
                     open += 1;
                     last = Instant::now();
@@ -132,9 +132,9 @@ impl Swarm {
 
     /// The next connection that has something to tell, until all that were ready have.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<(usize, Result<News>)> {
+    pub(crate) fn news(&mut self) -> Option<(usize, Result<News>)> {
         loop {
-            let ready = self.poll.next()?;
+            let ready = self.poll.ready()?;
             let index = ready.token as usize;
             let Some(Some(connection)) = self.connections.get_mut(index) else { continue };
             let news = connection.turn(ready, &mut self.buffer, &self.expected, &self.frames);

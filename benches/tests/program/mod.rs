@@ -16,23 +16,23 @@ use holdline_benches::wire::{
 };
 
 /// What should happen has happened by then, on a busy machine too.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server that is ended with the test.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     child: Child,
 }
 
 impl Server {
     /// Starts the floor and waits until it accepts.
-    pub fn floor(arguments: &[&str]) -> Self {
+    pub(crate) fn floor(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_floor"));
         Self::start(command.args(arguments))
     }
 
     /// Starts a command that takes `--listen`.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let address = free_address();
         let child = command.arg("--listen").arg(address.to_string()).spawn().expect("a program");
         let mut server = Self { address, child };
@@ -44,12 +44,12 @@ impl Server {
         server
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits until it has ended by itself.
-    pub fn wait(mut self) {
+    pub(crate) fn wait(mut self) {
         self.child.wait().expect("its end");
     }
 }
@@ -63,7 +63,7 @@ impl Drop for Server {
 }
 
 /// Waits for a condition.
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -77,10 +77,10 @@ fn free_address() -> SocketAddr {
 }
 
 /// A peer whose reads and writes wait.
-pub struct Peer(pub TcpStream);
+pub(crate) struct Peer(pub(crate) TcpStream);
 
 impl Peer {
-    pub fn open(address: SocketAddr, path: &str) -> Self {
+    pub(crate) fn open(address: SocketAddr, path: &str) -> Self {
         let mut stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
@@ -96,14 +96,14 @@ impl Peer {
         Self(stream)
     }
 
-    pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+    pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         let mut frame = Vec::new();
         put_masked(&mut frame, opcode, payload);
         self.0.write_all(&frame).expect("a frame sent");
     }
 
     /// The next frame's first byte and its payload.
-    pub fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut head = Vec::new();
         let header = loop {
             let mut byte = [0];
@@ -120,7 +120,7 @@ impl Peer {
     }
 
     /// Reads so many bytes and forgets them.
-    pub fn skip(&mut self, bytes: usize) {
+    pub(crate) fn skip(&mut self, bytes: usize) {
         self.0.read_exact(&mut vec![0; bytes]).expect("what was to come");
     }
 }
