@@ -189,11 +189,13 @@ mod tests {
 
     #[test]
     fn a_header_is_read_as_it_was_put_at_every_edge_of_its_lengths() {
-        for length in [0, 1, 125, 126, 65_535, 65_536, 1 << 40] {
+        let lengths = [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10), (1 << 40, 10)];
+        for (length, shortest) in lengths {
             for key in [None, Some(KEY)] {
                 let header = Header::new(Opcode::Binary, length, key);
                 let mut out = Vec::new();
                 header.put(&mut out);
+                assert_eq!(out.len(), shortest + key.map_or(0, |key| key.len()), "{length} bytes");
                 assert_eq!(Header::read(&out), Some((header, out.len())), "{length} bytes");
                 assert_eq!(Header::read(&out[..out.len() - 1]), None, "{length} bytes, cut");
             }

@@ -254,7 +254,17 @@ mod tests {
         let mut cut = &input[..3];
         assert_eq!(scanner.count(&mut cut, &[0x81, 2], 4), 0, "not whole");
         assert_eq!(scanner.next(&mut cut).expect("half"), Some(Piece::Payload(b"a", 0, 2)));
-        let mut rest = &input[3..];
-        assert_eq!(scanner.count(&mut rest, &[0x81, 2], 4), 0, "within a frame");
+    }
+
+    #[test]
+    fn the_quick_way_is_not_taken_in_by_a_payload_that_looks_like_a_frame() {
+        let mut scanner = Scanner::default();
+        let (mut head, mut payload) = (&[0x81, 4][..], &[0x81, 2, b'a', b'b'][..]);
+        assert_eq!(scanner.next(&mut head).expect("a header"), None);
+        assert_eq!(scanner.count(&mut payload, &[0x81, 2], 4), 0, "within a frame");
+        let (mut head, mut payload) = (&[0x81][..], &[0x81, 2, b'a', b'b'][..]);
+        let mut scanner = Scanner::default();
+        assert_eq!(scanner.next(&mut head).expect("half a header"), None);
+        assert_eq!(scanner.count(&mut payload, &[0x81, 2], 4), 0, "within a header");
     }
 }
