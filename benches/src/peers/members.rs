@@ -66,9 +66,7 @@ impl<M: Clone> Member<M> {
     /// Queues a message for all in the room, this member too. Who has no room left in the queue is
     /// put out of the room: its writer finds the queue ended.
     pub(crate) fn say(&self, message: &M) {
-        locked(&self.room.0)
-            .by_member
-            .retain(|_, queue| queue.try_send(message.clone()).is_ok());
+        locked(&self.room.0).by_member.retain(|_, queue| queue.try_send(message.clone()).is_ok());
     }
 }
 

@@ -51,6 +51,9 @@ bench_peers_gorilla() {
 # Nothing is installed: nginx of this release must not be taken for the gateway.
 bench_peers_nchan() {
   (debian_unpack "$bench_peers_nchan_release" "$1" alone "${bench_peers_nchan_packages[@]}") || return
+  # The folder for long messages is compiled in, and its directive cannot be used: nchan calls it a duplicate. So it gets
+  # a name as long as the old one that is relative to the run folder, and nothing outside of that is needed.
+  LC_ALL=C sed --in-place 's|/var/lib/nginx/body|nchan_body_temp_dir|g' "$1/usr/lib/nginx/modules/ngx_nchan_module.so"
   bench_peers_nginx >"$1/nginx"
   chmod 755 "$1/nginx"
   "$1/nginx" -v
