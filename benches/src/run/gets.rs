@@ -2,14 +2,13 @@
 //! Leaves to `cell`: when, and against whom.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use holdline_benches::outcome::{Account, Outcome};
+use holdline_benches::{outcome::Outcome, process::Accounted};
 
 use super::{server::Running, work::Pace};
 
@@ -17,27 +16,22 @@ use super::{server::Running, work::Pace};
 pub(crate) fn run(running: &Running, pace: Pace) -> Result<Outcome> {
     let mut asker = Asker { port: running.port, stream: None };
     asker.ask_for(pace.warmup)?;
-    let used = |pids: &[u32]| pids.iter().map(|&pid| cpu_seconds(pid)).sum::<f64>();
-    let before: Vec<f64> = running.accounts.iter().map(|(_, pids)| used(pids)).collect();
-    let load_before = used(&[std::process::id()]);
+    let account = |(name, pids): &(&str, Vec<u32>)| Accounted {
+        name: (*name).to_owned(),
+        processes: pids.clone(),
+    };
+    let mut accounted: Vec<Accounted> = running.accounts.iter().map(account).collect();
+    accounted.push(Accounted::this());
+    let before = accounted.iter().map(Accounted::used).collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
     let units = asker.ask_for(pace.seconds)?;
     let seconds = start.elapsed().as_secs_f64();
-    let accounts = running.accounts.iter().zip(before).map(|((name, pids), before)| {
-        let cpu_seconds = used(pids) - before;
-        ((*name).to_owned(), Account { cpu_seconds, ..Account::default() })
-    });
-    Ok(Outcome {
-        work: "gets".to_owned(),
-        seconds,
-        units,
-        accounts: accounts.collect(),
-        load: Account {
-            cpu_seconds: used(&[std::process::id()]) - load_before,
-            ..Account::default()
-        },
-        ..Outcome::default()
-    })
+    let mut outcome = Outcome { work: "gets".to_owned(), seconds, units, ..Outcome::default() };
+    for (accounted, before) in accounted.iter().zip(&before) {
+        outcome.accounts.insert(accounted.name.clone(), accounted.since(before)?);
+    }
+    outcome.load = outcome.accounts.remove(&Accounted::this().name).unwrap_or_default();
+    Ok(outcome)
 }
 
 struct Asker {
@@ -88,17 +82,4 @@ impl Asker {
         self.stream = kept.then_some(stream);
         Ok(())
     }
-}
-
-/// CPU time of all threads of a process, in seconds (`/proc/PID/task/TID/schedstat`).
-fn cpu_seconds(pid: u32) -> f64 {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0.0 };
-    threads
-        .flatten()
-        .filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<f64>().ok()
-        })
-        .sum::<f64>()
-        / 1e9
 }

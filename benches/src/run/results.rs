@@ -190,8 +190,9 @@ impl Round {
 }
 
 /// What the kernel took for all connections, both ends, in KiB.
-fn kernel_kib(_outcome: &Outcome) -> Option<f64> {
-    None
+fn kernel_kib(outcome: &Outcome) -> Option<f64> {
+    let kernel = outcome.kernel.as_ref()?;
+    Some((kernel.after as f64 - kernel.before as f64) / 1024.0)
 }
 
 #[cfg(test)]

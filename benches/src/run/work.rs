@@ -66,8 +66,9 @@ impl Work {
             }
             Self::Gets => {}
         }
-        if matches!(self, Self::Echo { .. } | Self::Fanout { .. } | Self::Handshakes { .. }) {
-            words.add("--warmup", pace.warmup).add("--seconds", pace.seconds);
+        words.add("--warmup", pace.warmup);
+        if !matches!(self, Self::Idle { .. } | Self::Storm { .. }) {
+            words.add("--seconds", pace.seconds);
         }
         words.0
     }
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn a_server_without_echo_is_held_idle_in_a_room() {
         let work = Work::Idle { connections: 10_000, hold: 1.0, ping: None };
-        let said = "idle --path /ws/rooms/lobby --connections 10000 --hold 1";
+        let said = "idle --path /ws/rooms/lobby --connections 10000 --hold 1 --warmup 0.5";
         assert_eq!(work.arguments(PACE, true).join(" "), said);
         assert_eq!(work.label(), "10,000 idle connections");
     }
