@@ -140,6 +140,10 @@ impl Process {
 
     /// Asks a process of the family to end, and waits until all of them have.
     pub(crate) fn end(&mut self, asked: u32) {
+        if self.has_ended() {
+            // Its number may be another one's by now.
+            return;
+        }
         let family: Vec<(u32, Option<u64>)> =
             self.family().into_iter().map(|pid| (pid, started(pid))).collect();
         signal(asked, Signal::TERM);

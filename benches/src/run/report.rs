@@ -135,6 +135,7 @@ fn values(results: &Results) -> Vec<(&'static str, String)> {
                     ("seconds until the last", Figure::Seconds, None),
                     ("CPU µs per connection", CPU, floor),
                     ("half were back after µs", Figure::P50, None),
+                    ("tried again", Figure::Retries, None),
                 ],
             ),
         ),

@@ -144,6 +144,8 @@ pub(crate) enum Figure {
     Base(&'static str),
     /// How long it took, in seconds.
     Seconds,
+    /// Connections that had to try again.
+    Retries,
     /// System calls per unit of work.
     Calls,
 }
@@ -183,6 +185,7 @@ impl Round {
             Figure::Base(account) => {
                 Some(outcome.accounts.get(account)?.pss_before as f64 / 1024.0 / 1024.0)
             }
+            Figure::Retries => Some(outcome.retries as f64),
             Figure::Seconds => Some(outcome.seconds),
             Figure::Calls => per_unit(self.calls.values().sum::<u64>() as f64),
         }
