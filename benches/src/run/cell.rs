@@ -98,6 +98,9 @@ fn measure(server: &Server, work: &Work, pace: Pace, tools: &Tools) -> Round {
             load(&mut running, work, pace, server.rooms_only(), tools, &folder, &mut round)
         };
         let outcome = outcome?;
+        if outcome.units == 0 && !matches!(work, Work::Idle { ping: None, .. }) {
+            bail!("nothing was done in {:.2} s", outcome.seconds);
+        }
         round.calls = running.calls()?;
         for process in &mut running.processes {
             if running.trace.is_none() && process.has_ended() {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
     holdline,
-    process::{Process, Start, accepts, free_port},
+    process::{Process, Start, accepts, children, free_port},
     server::{PATIENCE, Running, SERVER_CPU, Tools},
     work::Work,
 };
@@ -56,6 +56,15 @@ impl Gateway {
         }
         let changes = self.changes.iter().map(|change| format!(", {}", change.text()));
         format!("nginx {wire}{}", changes.collect::<String>())
+    }
+
+    /// Worker processes that it will have.
+    fn workers(&self) -> usize {
+        let told = self.changes.iter().find_map(|change| match change {
+            Change::Set("worker_processes", value) => value.parse().ok(),
+            _ => None,
+        });
+        told.unwrap_or(1)
     }
 
     /// Starts Holdline and then nginx, and waits until both are ready. They share a core: the load

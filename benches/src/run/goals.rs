@@ -99,6 +99,8 @@ pub(crate) fn against(
 }
 
 fn at_most(work: &str, of: &str, most: f64, ratio: Option<f64>) -> Goal {
+    // Against nothing there is no ratio.
+    let ratio = ratio.filter(|ratio| ratio.is_finite());
     Goal {
         work: work.to_owned(),
         promise: format!("≤ {most}× {of}"),

@@ -81,7 +81,9 @@ fn versions(tools: &Tools, peers: &Path) -> BTreeMap<String, String> {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        versions.extend(known.into_iter().map(|(name, value)| (name, text(value))));
+        // That nginx is another one than the gateway's.
+        let name = |name: String| if name == "nginx" { "nginx of nchan".to_owned() } else { name };
+        versions.extend(known.into_iter().map(|(key, value)| (name(key), text(value))));
     }
     let lock = fs::read_to_string(tools.root.join("benches/Cargo.lock")).unwrap_or_default();
     for name in ["axum", "fastwebsockets", "tokio", "tokio-tungstenite"] {
@@ -102,13 +104,16 @@ fn versions(tools: &Tools, peers: &Path) -> BTreeMap<String, String> {
     versions
 }
 
-/// The version of a crate in a Cargo.lock.
+/// The versions of a crate in a Cargo.lock; different crates may use different ones.
 fn locked(lock: &str, name: &str) -> Option<String> {
-    let entry = lock.split("[[package]]").find(|entry| {
-        entry.lines().any(|line| line.strip_prefix("name = ") == Some(&format!("\"{name}\"")))
-    })?;
-    let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
-    Some(version.trim_matches('"').to_owned())
+    let own = format!("name = \"{name}\"");
+    let entries = lock.split("[[package]]").filter(|entry| entry.lines().any(|line| line == own));
+    let version = |entry: &str| {
+        let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
+        Some(version.trim_matches('"').to_owned())
+    };
+    let versions: Vec<String> = entries.filter_map(version).collect();
+    (!versions.is_empty()).then(|| versions.join(" and "))
 }
 
 /// What a program prints, on whichever stream; `None` when it fails.

@@ -129,17 +129,15 @@ impl Plan {
         let (fanout, idle) = (self.fanout_work(256, 16), self.idle_work());
         let handshakes = Work::Handshakes { in_flight: self.cut(64) };
         let workers = Change::Set("worker_processes", "2");
+        // nginx wants the second with the first; it is about responses, not what is upgraded.
+        let buffer = vec![
+            Change::Set("proxy_buffer_size", "16k"),
+            Change::Add("proxy_busy_buffers_size", "16k"),
+        ];
         let plain = [
-            (large.clone(), vec![vec![Change::Set("proxy_buffer_size", "16k")]]),
-            (idle.clone(), vec![vec![Change::Set("proxy_buffer_size", "16k")]]),
-            (
-                fanout.clone(),
-                vec![
-                    vec![Change::Set("proxy_buffer_size", "16k")],
-                    vec![workers],
-                    vec![Change::Add("tcp_nodelay", "off")],
-                ],
-            ),
+            (large.clone(), vec![buffer.clone()]),
+            (idle.clone(), vec![buffer.clone()]),
+            (fanout.clone(), vec![buffer, vec![workers], vec![Change::Add("tcp_nodelay", "off")]]),
             (small, vec![vec![workers], vec![Change::Add("tcp_nodelay", "off")]]),
             (Work::Gets, vec![vec![Change::Remove("keepalive")]]),
             (

@@ -174,7 +174,7 @@ pub(crate) fn of_settings(results: &Results) -> String {
     table(&head, rows)
 }
 
-/// System calls per unit of work, those that make up more than a hundredth by name.
+/// System calls per unit of work, by name the six most frequent that make up a hundredth.
 pub(crate) fn of_calls(results: &Results) -> String {
     let head = ["work", "", "all calls per unit", "of these"].map(str::to_owned);
     let mut rows = Vec::new();
@@ -199,7 +199,7 @@ fn kinds(round: &Round) -> String {
     let text = |(name, count): (&String, &u64)| {
         format!("`{name}` {}", super::figures::digits(*count as f64 / units))
     };
-    calls.into_iter().map(text).collect::<Vec<_>>().join(", ")
+    calls.into_iter().take(6).map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// Every cell that failed, and why.

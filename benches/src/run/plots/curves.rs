@@ -3,7 +3,10 @@
 //! Leaves to `plots`: what the curves are.
 
 use anyhow::{Result, anyhow};
-use plotters::prelude::*;
+use plotters::{
+    prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
+};
 
 use crate::{figures::digits, work::thousands};
 
@@ -71,9 +74,8 @@ fn draw_diagram(
         .disable_x_mesh()
         .light_line_style(WHITE)
         .x_desc(&diagram.size)
-        .x_labels(5)
+        .x_labels(0)
         .y_labels(6)
-        .x_label_formatter(&|size| thousands(size.round() as u64))
         .y_label_formatter(&|figure| digits(*figure))
         .label_style(("sans-serif", 12))
         .draw()
@@ -90,6 +92,16 @@ fn draw_diagram(
             .label(&curve.name)
             .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
+    // At the sizes that were measured, instead of powers of ten.
+    let mut sizes: Vec<u64> = points().map(|(size, _)| *size).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let style = TextStyle::from(("sans-serif", 12).into_font())
+        .pos(Pos::new(HPos::Center, VPos::Top));
+    let labels = sizes.into_iter().map(|size| {
+        EmptyElement::at((size as f64, 0.0)) + Text::new(thousands(size), (0, 6), style.clone())
+    });
+    chart.draw_series(labels).map_err(failed)?;
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::LowerRight)
