@@ -85,9 +85,12 @@ impl Gateway {
         let words = words.map(str::to_owned).to_vec();
         let start = Start { words, cpus: SERVER_CPU, ..Start::default() };
         let mut nginx = Process::start(&start, &folder.join("nginx.log"), None)?;
-        nginx
-            .wait_until(PATIENCE, || if self.stock { accepts(port) } else { healthy(port) })
-            .with_context(|| self.name())?;
+        let ready = || if self.stock { accepts(port) } else { healthy(port) };
+        nginx.wait_until(PATIENCE, ready).with_context(|| self.name())?;
+        // The port accepts before there are workers, who are to be accounted too.
+        let master = nginx.pid();
+        let all = || children(master).len() >= self.workers();
+        nginx.wait_until(PATIENCE, all).with_context(|| format!("{}: workers", self.name()))?;
         let gateway = ("gateway", nginx.family());
         let (_, behind) = backend.accounts.remove(0);
         backend.accounts = vec![gateway, ("backend", behind)];

@@ -138,10 +138,12 @@ impl<'a> Judge<'a> {
             );
             if idle {
                 goal.promise = "below stock nginx's memory per connection".to_owned();
-                goal.verdict = verdict(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| ratio < 1.0));
+                goal.verdict =
+                    verdict(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| ratio < 1.0));
             } else {
                 goal.promise = "no more than stock nginx's CPU per unit".to_owned();
-                goal.verdict = verdict(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| ratio <= SAME));
+                goal.verdict =
+                    verdict(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| ratio <= SAME));
             }
             goals.push(goal);
         }

@@ -96,8 +96,8 @@ fn draw_diagram(
     let mut sizes: Vec<u64> = points().map(|(size, _)| *size).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    let style = TextStyle::from(("sans-serif", 12).into_font())
-        .pos(Pos::new(HPos::Center, VPos::Top));
+    let style =
+        TextStyle::from(("sans-serif", 12).into_font()).pos(Pos::new(HPos::Center, VPos::Top));
     let labels = sizes.into_iter().map(|size| {
         EmptyElement::at((size as f64, 0.0)) + Text::new(thousands(size), (0, 6), style.clone())
     });
