@@ -148,18 +148,23 @@ impl Process {
             self.family().into_iter().map(|pid| (pid, started(pid))).collect();
         signal(asked, Signal::TERM);
         let deadline = Instant::now() + GRACE;
-        let alive = |&(pid, at): &(u32, Option<u64>)| at.is_some() && started(pid) == at;
+        let mut orphans_asked = false;
         loop {
             // Collected, so that it is no zombie, which would still have its number.
-            let _ = self.child.try_wait();
-            if !family.iter().any(alive) {
+            let gone = self.has_ended();
+            let alive: Vec<u32> = family
+                .iter()
+                .filter(|(pid, at)| at.is_some() && started(*pid) == *at)
+                .map(|(pid, _)| *pid)
+                .collect();
+            if alive.is_empty() || Instant::now() > deadline + GRACE {
                 break;
             }
             if Instant::now() > deadline {
-                family.iter().filter(|process| alive(process)).for_each(|process| {
-                    signal(process.0, Signal::KILL);
-                });
-                break;
+                alive.iter().for_each(|&pid| signal(pid, Signal::KILL));
+            } else if gone && !orphans_asked {
+                orphans_asked = true;
+                alive.iter().for_each(|&pid| signal(pid, Signal::TERM));
             }
             sleep(GLANCE);
         }

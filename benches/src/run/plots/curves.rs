@@ -74,7 +74,7 @@ fn draw_diagram(
         .disable_x_mesh()
         .light_line_style(WHITE)
         .x_desc(&diagram.size)
-        .x_labels(0)
+        .x_label_formatter(&|_| String::new())
         .y_labels(6)
         .y_label_formatter(&|figure| digits(*figure))
         .label_style(("sans-serif", 12))
