@@ -75,13 +75,13 @@ WRAPPER
 
 # What was built and unpacked, and the Node that is there.
 bench_peers_versions() {
-  local dir=$1 go gorilla nginx nchan
+  local dir=$1 go gorilla gateway nchan
   go=$(go version "$dir/gorilla" | sed 's/.*: go//')
   # shellcheck disable=SC2016 # the name is dpkg's, not the shell's
   gorilla=$(dpkg-query --show --showformat='${source:Upstream-Version}' golang-github-gorilla-websocket-dev)
-  nginx=$("$dir/nginx-nchan/nginx" -v 2>&1 | sed 's|.*nginx/||')
+  gateway=$("$dir/nginx-nchan/nginx" -v 2>&1 | sed 's|.*nginx/||')
   nchan=$(zcat "$dir/nginx-nchan/usr/share/doc/libnginx-mod-nchan/changelog.Debian.gz" |
     sed --quiet '1s/.*(\([^)]*\)).*/\1/p')
   printf '{"go": "%s", "gorilla": "%s", "node": "%s", "ws": "%s", "nginx": "%s", "nchan": "%s"}\n' \
-    "$go" "$gorilla" "$(node --version | tr --delete v)" "$peers_ws" "$nginx" "$nchan"
+    "$go" "$gorilla" "$(node --version | tr --delete v)" "$peers_ws" "$gateway" "$nchan"
 }
