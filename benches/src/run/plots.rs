@@ -162,7 +162,7 @@ fn curves(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::tests::round;
+    use crate::results::tests::{failed, round};
 
     #[test]
     fn what_was_measured_is_drawn_and_nothing_else() {
@@ -186,6 +186,9 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_no_picture() {
-        assert!(pictures(&Results::default()).expect("nothing").is_empty());
+        let mut results = Results::default();
+        assert!(pictures(&results).expect("nothing").is_empty());
+        results.add("storm", &Work::Storm { connections: 10 }, "floor", failed("it fell over"));
+        assert!(pictures(&results).expect("nothing").is_empty());
     }
 }

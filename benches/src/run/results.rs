@@ -241,7 +241,9 @@ pub(crate) mod tests {
         let mut results = Results::default();
         results.add("storm", &WORK, "floor", round(3.0));
         results.add("storm", &WORK, "floor", failed("it fell over"));
-        assert_eq!(results.figure("storm", &WORK, "floor", Figure::Cpu("server")), None);
+        for figure in [Figure::Cpu("server"), Figure::Seconds] {
+            assert_eq!(results.figure("storm", &WORK, "floor", figure), None);
+        }
         let failures = results.failures();
         assert_eq!(failures.len(), 1);
         assert_eq!(failures[0].1, "it fell over");
