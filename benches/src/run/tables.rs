@@ -34,6 +34,19 @@ pub(crate) fn by_server(results: &Results, group: &str, columns: &[Column<'_>]) 
     table(&head, rows.collect())
 }
 
+/// A row for each work of a group, for groups with many works and few servers.
+pub(crate) fn by_work(results: &Results, group: &str, figure: Figure) -> String {
+    let servers = results.servers(group);
+    let head: Vec<String> =
+        std::iter::once("").chain(servers.iter().copied()).map(str::to_owned).collect();
+    let rows = results.works(group).into_iter().map(|work| {
+        let column = Column { head: String::new(), work, figure, against: None };
+        let cells = servers.iter().map(|server| text(results, group, server, &column));
+        std::iter::once(work.label()).chain(cells).collect()
+    });
+    table(&head, rows.collect())
+}
+
 /// One column for each work of a group.
 pub(crate) fn per_work<'a>(
     results: &'a Results,
@@ -146,6 +159,8 @@ pub(crate) fn of_settings(results: &Results) -> String {
     let mut rows = Vec::new();
     for work in results.works("settings") {
         let idle = matches!(work, Work::Idle { .. });
+        // Of connections that come and go there is no memory each.
+        let stays = !matches!(work, Work::Handshakes { .. } | Work::Gets);
         for cell in results.group("settings").into_iter().filter(|cell| cell.work == *work) {
             let base =
                 if cell.server.starts_with("nginx TLS") { "nginx TLS" } else { "nginx plain" };
@@ -167,7 +182,7 @@ pub(crate) fn of_settings(results: &Results) -> String {
                 name,
                 text(Figure::Cpu("gateway"), !idle),
                 text(Figure::Cpu("backend"), !idle),
-                text(Figure::Memory("gateway"), idle),
+                text(Figure::Memory("gateway"), stays),
             ]);
         }
     }
