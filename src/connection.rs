@@ -106,7 +106,8 @@ impl Connection {
         let (callback, farewell) = callback.unzip();
         record::open(&seat.entry.caller, &user_agent, node.metrics());
         let mut connection = Self {
-            heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new()),
+            heartbeat: Heartbeat::new(interval, timeout, now, fastrand::Rng::new())
+                .in_step(node.made()),
             pace: config.limits.messages_per_second.map(|limit| Pace::new(limit, now)),
             control_pace: config
                 .limits
@@ -200,6 +201,8 @@ impl Connection {
             Received::Pong(payload) => {
                 self.node.metrics().pongs_received.inc();
                 if let Some(rtt) = self.heartbeat.pong(&payload, now) {
+                    // Else every ping would have its vain wake-up, a pong timeout later.
+                    self.alarm.forget();
                     self.node.metrics().ping_rtt.observe(rtt.as_secs_f64());
                     self.seat.entry.activity.round_trip(rtt);
                     if let Some(callback) = self.work.callback() {

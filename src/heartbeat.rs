@@ -16,6 +16,8 @@ pub struct Heartbeat {
     /// `None`: never pings, never finds anybody dead.
     interval: Option<Duration>,
     pong_timeout: Duration,
+    /// From where the moments are counted at which pings are sent; `None`: any moment is one.
+    step_origin: Option<Instant>,
     /// When the next ping is due.
     ping_at: Option<Instant>,
     /// The clock of the first ping that nothing has come after.
@@ -38,6 +40,9 @@ pub enum Beat {
     /// The end: the peer did not answer in time.
     Dead,
 }
+
+/// How many common moments an interval has: of 10,000 connections 50 then ping together.
+const STEPS: u32 = 200;
 
 /// How long the peer still has to show that it lives.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +72,7 @@ impl Heartbeat {
         let mut heartbeat = Self {
             interval,
             pong_timeout,
+            step_origin: None,
             ping_at: None,
             pong: PongClock::Off,
             paused: false,
@@ -76,6 +82,26 @@ impl Heartbeat {
         };
         heartbeat.schedule(now);
         heartbeat
+    }
+
+    /// The same heartbeat with its pings at common moments: a whole number of steps after `origin`,
+    /// a step being half a hundredth of the interval. Thousands of heartbeats with the same origin
+    /// then share their wake-ups, which cost more than the pings. Intervals are as before: shorter by
+    /// 0–10 %, never longer.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use holdline::heartbeat::Heartbeat;
+    ///
+    /// let (second, start) = (Duration::from_secs(1), Instant::now());
+    /// let heartbeat = Heartbeat::new(Some(20 * second), 10 * second, start, fastrand::Rng::new());
+    /// let due = heartbeat.in_step(start).deadline().unwrap();
+    /// assert_eq!((due - start).as_nanos() % (second / 10).as_nanos(), 0);
+    /// ```
+    pub fn in_step(mut self, origin: Instant) -> Self {
+        self.step_origin = Some(origin);
+        self.ping_at = self.ping_at.map(|due| self.on_step(due));
+        self
     }
 
     /// A whole frame came from the peer, of whatever kind.
@@ -221,10 +247,21 @@ impl Heartbeat {
     }
 
     fn schedule(&mut self, now: Instant) {
-        self.ping_at = self.interval.map(|interval| {
-            let tenth = u64::try_from((interval / 10).as_nanos()).unwrap_or(u64::MAX);
-            now + interval - Duration::from_nanos(self.rng.u64(..=tenth))
-        });
+        let Some(interval) = self.interval else { return };
+        // What is left of a tenth is for the way to the step before.
+        let jitter = (interval / 10).saturating_sub(interval / STEPS);
+        let jitter = u64::try_from(jitter.as_nanos()).unwrap_or(u64::MAX);
+        let due = now + interval - Duration::from_nanos(self.rng.u64(..=jitter));
+        self.ping_at = Some(self.on_step(due));
+    }
+
+    /// The last common moment until `due`.
+    fn on_step(&self, due: Instant) -> Instant {
+        let step = self.interval.map_or(0, |interval| (interval / STEPS).as_nanos());
+        match self.step_origin.and_then(|origin| due.checked_duration_since(origin)) {
+            Some(since) if step > 0 => due - Duration::from_nanos((since.as_nanos() % step) as u64),
+            _ => due,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod look;
 use std::{
     fmt, io,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use tokio::sync::watch;
@@ -46,6 +47,8 @@ struct Inner {
     callback: Option<Arc<dyn Callback>>,
     /// Whether a drain was asked for.
     stop: watch::Sender<bool>,
+    /// When it was made: from here all heartbeats of the node keep step.
+    made: Instant,
 }
 
 impl fmt::Debug for Inner {
@@ -103,8 +106,13 @@ impl Node {
     fn build(config: Config, metrics: Metrics, callback: Option<Arc<dyn Callback>>) -> Self {
         metrics.connections_max.set(i64::try_from(config.server.connections_max).unwrap_or(0));
         let (hub, auth) = (Hub::new(&config, &metrics), Auth::new(&config.auth));
-        let (rest, stop) = (OnceLock::new(), watch::Sender::new(false));
-        Self(Arc::new(Inner { hub, config, metrics, auth, rest, callback, stop }))
+        let (rest, stop, made) = (OnceLock::new(), watch::Sender::new(false), Instant::now());
+        Self(Arc::new(Inner { hub, config, metrics, auth, rest, callback, stop, made }))
+    }
+
+    /// When this node was made.
+    pub(crate) fn made(&self) -> Instant {
+        self.0.made
     }
 
     /// Who is told of connections and messages, if anybody.

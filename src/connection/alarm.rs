@@ -10,8 +10,8 @@ use std::{
 
 use actix_rt::time::{Sleep, sleep_until};
 
-/// One timer for all of a connection's deadlines. It is only ever set earlier: a deadline that
-/// has moved away costs one vain wake-up, not a timer operation per message.
+/// One timer for all of a connection's deadlines. By itself it is only ever set earlier: a deadline
+/// that has moved away costs one vain wake-up, not a timer operation per message.
 #[derive(Default)]
 pub(super) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -19,6 +19,11 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
+    /// Has the next poll set it to whatever the deadline is then, be it later.
+    pub(super) fn forget(&mut self) {
+        self.set_to = None;
+    }
+
     pub(super) fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(deadline) = deadline
             && self.set_to.is_none_or(|set_to| deadline < set_to)
