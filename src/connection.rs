@@ -187,7 +187,9 @@ impl Connection {
 
     /// `now` is the time of all that follows: asking for it costs as much as much of the rest.
     fn receive(&mut self, received: Received, now: Instant) {
-        self.note_frames(now);
+        if self.observed.frames() != self.frames_noted {
+            self.note_frames(now);
+        }
         let is_control = matches!(received, Received::Ping(_) | Received::Pong(_));
         let too_fast = |pace: &mut Pace| !pace.allows(now);
         if is_control && self.control_pace.as_mut().is_some_and(too_fast) {

@@ -139,7 +139,8 @@ pub struct Guard<S> {
 const CHUNKS_PER_POLL: usize = 16;
 
 impl<S> Guard<S> {
-    /// Guards `bytes`; what is seen on the way is noted in `observed`, which is this guard's alone.
+    /// Guards `bytes`; what is seen on the way is noted in `observed`, which is not for a second
+    /// guard: the end of this one's bytes would be the end of that one's.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

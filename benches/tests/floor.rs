@@ -3,7 +3,7 @@
 
 mod program;
 
-use std::{collections::BTreeMap, env, fs, io::Write, process::Command};
+use std::{collections::BTreeMap, fs, io::Write, process::Command};
 
 use holdline_benches::wire::frames::{self, Opcode, payload, put_masked, put_plain};
 use program::{Peer, Server, until};
@@ -105,7 +105,6 @@ fn an_echo_alone_costs_one_read_and_one_write() {
             peer.skip(34);
         }
     });
-    let Some(calls) = calls else { return };
     for name in ["read", "write", "epoll_pwait2"] {
         expect(&calls, name, 1000);
     }
@@ -121,7 +120,6 @@ fn sixteen_echoes_that_are_there_together_cost_one_read_and_one_write() {
             peer.skip(16 * 34);
         }
     });
-    let Some(calls) = calls else { return };
     for name in ["read", "write", "epoll_pwait2"] {
         expect(&calls, name, 500);
     }
@@ -139,7 +137,6 @@ fn broadcasts_that_are_there_together_cost_one_write_for_each_member() {
             room.iter_mut().for_each(|peer| peer.skip(16 * frame.len()));
         }
     });
-    let Some(calls) = calls else { return };
     expect(&calls, "read", 100);
     expect(&calls, "write", 1000);
 }
@@ -153,17 +150,10 @@ fn expect(calls: &BTreeMap<String, u64>, name: &str, expected: u64) {
     assert!(right.contains(&found), "{found} calls of {name}, not {right:?}: {calls:?}");
 }
 
-/// The floor's system calls while `work` is done, counted by strace; `None` without strace, which is
-/// a failure where tests must be whole (`CI=true`).
-fn calls(work: impl FnOnce(&Server)) -> Option<BTreeMap<String, u64>> {
-    if Command::new("strace").arg("-V").output().is_err() {
-        assert!(
-            env::var("CI").is_err(),
-            "strace is missing, by which the floor is shown to be one"
-        );
-        eprintln!("not counted: strace is missing");
-        return None;
-    }
+/// The floor's system calls while `work` is done, counted by strace.
+fn calls(work: impl FnOnce(&Server)) -> BTreeMap<String, u64> {
+    let strace = Command::new("strace").arg("-V").output();
+    assert!(strace.is_ok(), "strace is missing, by which the floor is shown to be one");
     let table = tempfile::NamedTempFile::new().expect("a file");
     let mut command = Command::new("strace");
     command.args(["-f", "-c", "-o"]).arg(table.path());
@@ -179,7 +169,7 @@ fn calls(work: impl FnOnce(&Server)) -> Option<BTreeMap<String, u64>> {
         text = fs::read_to_string(table.path()).expect("a table");
         text.contains(" total")
     });
-    Some(text.lines().filter_map(line).collect())
+    text.lines().filter_map(line).collect()
 }
 
 /// Name and calls of a line of strace's table: `% time, seconds, usecs/call, calls, errors, name`.

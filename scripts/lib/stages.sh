@@ -97,6 +97,11 @@ beside_give_up() {
     kill -s TERM -- "-${beside_process[$name]}" 2>/dev/null || true
   done
   wait
+  # What one said that hung is what its reader needs.
+  for name in "${!beside_folder[@]}"; do
+    printf '\n== %s, as far as it came\n' "$name" >&2
+    tail --lines 40 "${beside_folder[$name]}/said" >&2 || true
+  done
   [ "${#beside_folder[@]}" -eq 0 ] || rm --recursive --force "${beside_folder[@]}"
 }
 

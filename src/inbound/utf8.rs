@@ -1,5 +1,5 @@
 //! Checks a text while it arrives, and fails at its first impossible byte.
-//! Leaves to `reader.rs`: which messages are text.
+//! Leaves to `message.rs`: which messages are text.
 
 use std::str;
 

@@ -1,4 +1,4 @@
-//! Holdline as it is measured: every feature on, one worker unless a cell says otherwise.
+//! Holdline as it is measured: heartbeat, guard, outbox, limits and metrics on, one worker unless a cell says otherwise.
 //! Leaves to `process`: starting and ending it; to `cell`: scraping its metrics.
 
 use std::{

@@ -18,8 +18,10 @@ gungraun_install() {
   work=$(mktemp --directory "$tools/instructions.XXXXXX")
   # It starts programs and reads what they wrote: not optimized it does that as well, and is there sooner.
   cargo install gungraun-runner --version "=$gungraun_version" --locked --quiet --debug --root "$work" \
-    --target-dir "$work/target" --config 'profile.dev.debug=0' >&2 ||
+    --target-dir "$work/target" --config 'profile.dev.debug=0' >&2 || {
+    rm --recursive --force "$work"
     fail "could not install gungraun-runner"
+  }
   rm --recursive --force "$work/target"
   chmod 755 "$work"
   mv "$work" "$gungraun_dir"

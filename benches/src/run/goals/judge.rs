@@ -85,12 +85,7 @@ impl<'a> Judge<'a> {
         // 10,000 connections with a ping every 20 s are 500 pings a second.
         let share = ping.map(|us| us * 500.0 / 1e6 * 100.0);
         vec![
-            below(
-                "idle connection, every feature on",
-                16.0,
-                "KiB PSS",
-                self.value("idle", Figure::Memory("server")),
-            ),
+            below("idle connection", 16.0, "KiB PSS", self.value("idle", Figure::Memory("server"))),
             below("ping and pong", 15.0, "µs CPU", ping),
             below("10,000 connections, a ping every 20 s", 1.0, "% of a core", share),
             below("handshake", 60.0, "µs CPU", self.value("handshakes", CPU)),
