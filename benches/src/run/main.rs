@@ -31,7 +31,7 @@ use server::Tools;
 /// Runs everything side by side and writes the report.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// 50 connections and a fifth of a second for each cell: proves that everything works.
+    /// few connections and a moment for each cell: proves that everything works.
     #[arg(long)]
     short: bool,
     /// Only these groups.
