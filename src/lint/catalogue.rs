@@ -84,6 +84,6 @@ pub static RULES: &[Rule] = &[
     rule("token-in-error-log", "the error log, where auth.query_token is on", "nginx quotes the request with its query and cannot leave it out", "ngx_core_module.html#error_log"),
     rule("real-ip-anyone", "set_real_ip_from 0.0.0.0/0", "everybody chooses its own address", "http/ngx_http_realip_module.html#set_real_ip_from"),
 
-    rule("buffer-size", "proxy_buffer_size over 8k", "it is held for the whole life of a connection; 16k cost 43 KB after traffic", "http/ngx_http_proxy_module.html#proxy_buffer_size"),
+    rule("buffer-size", "proxy_buffer_size over 4k", "it is held for the whole life of a connection; 16k cost 43 KB after traffic", "http/ngx_http_proxy_module.html#proxy_buffer_size"),
     rule("intercept-errors", "proxy_intercept_errors on", "the backend's refusals name the key that is to blame", "http/ngx_http_proxy_module.html#proxy_intercept_errors"),
 ];

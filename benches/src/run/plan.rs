@@ -134,10 +134,15 @@ impl Plan {
             Change::Set("proxy_buffer_size", "16k"),
             Change::Add("proxy_busy_buffers_size", "16k"),
         ];
+        let double = vec![Change::Set("proxy_buffer_size", "8k")];
+        let pool = vec![Change::Set("request_pool_size", "4k")];
         let plain = [
-            (large.clone(), vec![buffer.clone()]),
-            (idle.clone(), vec![buffer.clone()]),
-            (fanout.clone(), vec![buffer, vec![workers], vec![Change::Add("tcp_nodelay", "off")]]),
+            (large.clone(), vec![double.clone(), buffer.clone()]),
+            (idle.clone(), vec![double.clone(), buffer.clone(), pool]),
+            (
+                fanout.clone(),
+                vec![double, buffer, vec![workers], vec![Change::Add("tcp_nodelay", "off")]],
+            ),
             (small, vec![vec![workers], vec![Change::Add("tcp_nodelay", "off")]]),
             (Work::Gets, vec![vec![Change::Remove("keepalive")]]),
             (
@@ -151,7 +156,10 @@ impl Plan {
                 ],
             ),
         ];
-        let records = vec![vec![Change::Set("ssl_buffer_size", "16k")]];
+        let records = vec![
+            vec![Change::Set("ssl_buffer_size", "16k")],
+            vec![Change::Set("proxy_buffer_size", "8k")],
+        ];
         let tls = [
             (large, records.clone()),
             (fanout, records.clone()),
@@ -182,12 +190,14 @@ impl Plan {
             if self.short { &[50, 100] } else { &[1000, 2000, 5000, 10_000, 18_000] };
         let rooms: &[u64] = if self.short { &[10] } else { &[10, 100, 1000] };
         let work = |members, rooms| Work::Fanout { members, bytes: 256, in_flight: 1, rooms };
+        // What grows by itself, with the kernel's sockets and the processor's caches, is seen in the floor.
+        let beside_floor = [&[Server::Peer("floor")][..], &servers].concat();
         for &members in sizes {
-            self.add("growth", work(members, 1), &servers);
+            self.add("growth", work(members, 1), &beside_floor);
         }
         let many = sizes[sizes.len().saturating_sub(2)];
         for &rooms in rooms {
-            self.add("growth", work(many, rooms), &servers);
+            self.add("growth", work(many, rooms), &beside_floor);
         }
         let hold = if self.short { 0.1 } else { 1.0 };
         for &connections in sizes {

@@ -3,20 +3,19 @@
 
 use super::{Findings, Severity, Way, value};
 
-/// What the shipped gateway has: it takes two thirds of the CPU time of nginx's default, a page, and as
-/// much memory while idle.
-const BUFFER_BYTES_MAX: u64 = 8192;
+/// A page, which is nginx's default on most machines.
+const PAGE: u64 = 4096;
 
 pub(super) fn check(way: &Way<'_>, findings: &mut Findings) {
     if let Some(said) = way.scope.one("proxy_buffer_size")
-        && value::size(said.argument(1)).is_some_and(|size| size > BUFFER_BYTES_MAX)
+        && value::size(said.argument(1)).is_some_and(|size| size > PAGE)
     {
         let wrong = format!(
             "each open WebSocket keeps a buffer of {} in each direction for its whole life (16k: \
              43 KB per connection after traffic)",
             said.argument(1)
         );
-        let right = "proxy_buffer_size 8k; (ngx_http_proxy_module#proxy_buffer_size)";
+        let right = "proxy_buffer_size 4k; (ngx_http_proxy_module#proxy_buffer_size)";
         findings.add(Severity::Note, "buffer-size", said.place(), wrong, right);
     }
     if let Some(said) = way.scope.one("proxy_intercept_errors").filter(|it| it.argument(1) == "on")
