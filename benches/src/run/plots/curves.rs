@@ -34,8 +34,14 @@ pub(crate) struct Curve {
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 320;
 
-/// In the order of the curves.
-const COLOURS: &[RGBColor] = &[RGBColor(19, 87, 166), RGBColor(204, 102, 0)];
+/// The floor's is the same as in bars.
+fn colour(name: &str) -> RGBColor {
+    match name {
+        "floor" => RGBColor(140, 140, 140),
+        "holdline" => RGBColor(19, 87, 166),
+        _ => RGBColor(204, 102, 0),
+    }
+}
 
 /// The picture. Fails only where an SVG cannot be drawn.
 pub(crate) fn draw_curves(title: &str, diagrams: &[Diagram]) -> Result<String> {
@@ -80,7 +86,8 @@ fn draw_diagram(
         .label_style(("sans-serif", 12))
         .draw()
         .map_err(failed)?;
-    for (curve, colour) in diagram.curves.iter().zip(COLOURS.iter().cycle()) {
+    for curve in &diagram.curves {
+        let colour = colour(&curve.name);
         let mut line: Vec<(f64, f64)> =
             curve.points.iter().map(|(size, figure)| (*size as f64, *figure)).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -90,7 +97,7 @@ fn draw_diagram(
             .draw_series(LineSeries::new(line, colour.stroke_width(2)))
             .map_err(failed)?
             .label(&curve.name)
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     // At the sizes that were measured, instead of powers of ten.
     let mut sizes: Vec<u64> = points().map(|(size, _)| *size).collect();
